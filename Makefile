@@ -1,0 +1,41 @@
+# `make submission` and `make test` do all the set-up they need: a .venv with the pinned versions of constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export NO_ALBUMENTATIONS_UPDATE := 1
+
+.PHONY: help submission test format lint types pytest clean
+
+help:
+	@echo "make submission   train all folds of the embedded competition, predict, write and check a submission"
+	@echo "make test         ruff, pyright and pytest"
+	@echo "make format | lint | types | pytest | clean"
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+submission: $(VENV)/ready
+	$(BIN)/python train.py --competition digits --fold all
+	$(BIN)/python predict.py --competition digits
+
+test: lint types pytest
+
+format: $(VENV)/ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(VENV)/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/ready
+	$(BIN)/pyright
+
+pytest: $(VENV)/ready
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) cache

@@ -1,0 +1,72 @@
+"""The front door of this room.
+
+    python -m competition list              competitions, metrics and recipes by name
+    python -m competition inspect PATH      what was found, and the reason for every guess
+    python -m competition use PATH          the same as an editable competition.toml in the working directory
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import tyro
+
+Source = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PATH|NAME")]
+
+
+def list_names() -> None:
+    """The competitions, metrics and recipes that are known by name."""
+    from competition.catalogue import CATALOGUE
+    from competition.console import table
+    from competition.metrics import METRICS
+    from competition.settings import RECIPES
+
+    table("competitions", ["name"], [[name] for name in sorted(CATALOGUE)])
+    table("metrics", ["name", "better", "for", "what it is"], [[name, "high" if m.greater_is_better else "low", ", ".join(m.tasks), m.doc] for name, m in METRICS.items()])
+    table("recipes", ["name"], [[str(path.relative_to(RECIPES).with_suffix(""))] for path in sorted(RECIPES.rglob("*.toml"))])
+
+
+def inspect(source: Source = "") -> None:
+    """What a competition was understood to be: tables, classes, images, task, metric, submission, and the reason for each guess.
+
+    Without PATH: the one of competition.toml, else digits.
+    """
+    from competition.inspect import show
+    from competition.load import load
+    from competition.settings import competition_config
+
+    show(load(competition_config(source)))
+
+
+def use(source: Source) -> None:
+    """Writes competition.toml into the working directory: what was found, to be edited, and read by every command that is run here."""
+    from competition.atomic import write_text
+    from competition.config import CompetitionConfig
+    from competition.console import say
+    from competition.inspect import toml_text
+    from competition.load import load
+    from competition.settings import COMPETITION_FILE
+
+    competition = load(CompetitionConfig(source=source))
+    write_text(COMPETITION_FILE, toml_text(competition, source))
+    doubtful = [reason.what for reason in competition.reasons if not reason.sure]
+    say(f"{COMPETITION_FILE} is about {competition.name}" + (f"; look at what is doubtful: {', '.join(doubtful)}" if doubtful else ""))
+
+
+VERBS = {"list": list_names, "inspect": inspect, "use": use}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0, or 2 for what the user can put right."""
+    from competition.console import fail
+    from competition.errors import CompetitionError
+
+    try:
+        tyro.extras.subcommand_cli_from_dict(VERBS, prog="python -m competition", description="What is asked: find it, show it, keep it.", args=argv)
+    except CompetitionError as error:
+        return fail(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

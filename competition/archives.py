@@ -1,0 +1,194 @@
+"""Kinds of archives and how each is seen as a folder of files."""
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import tempfile
+import weakref
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from io import BufferedReader, RawIOBase
+from pathlib import Path
+from shutil import rmtree
+from typing import IO, Protocol, cast
+
+from competition.errors import CompetitionError
+from competition.spans import FileSpan, Span, kept
+from competition.zips import ZipFolder
+
+CHUNK_BYTES = 4 * 2**20
+
+
+class Folder(Protocol):
+    """Files by name, read-only, safe for threads. Raises: CompetitionError that names the file and the folder."""
+
+    @property
+    def names(self) -> list[str]: ...
+    def read(self, name: str) -> bytes: ...
+    def head(self, name: str, most: int) -> bytes: ...
+    def chunks(self, name: str) -> Iterator[bytes]: ...
+    def size(self, name: str) -> int: ...
+    def stamp(self, name: str) -> tuple[int, int]: ...
+    def inner(self, name: str) -> Span: ...
+
+
+class SpanFolder:
+    """Files that lie open in a span, each at a place: a tar."""
+
+    def __init__(self, span: Span, where: str, places: dict[str, tuple[int, int, int]]) -> None:
+        self.span = span
+        self.where = where
+        self.places = places  # name -> offset, size, time of change in seconds
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.places)
+
+    def read(self, name: str) -> bytes:
+        content = self.head(name, self.size(name))
+        if len(content) != self.size(name):
+            raise CompetitionError(f"{self.where}: {name!r} is cut: download the archive again")
+        return content
+
+    def head(self, name: str, most: int) -> bytes:
+        offset, size, _ = self.places[name]
+        return self.span.at(offset, min(most, size))
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        offset, size, _ = self.places[name]
+        for place in range(0, size, CHUNK_BYTES):
+            yield self.span.at(offset + place, min(CHUNK_BYTES, size - place))
+
+    def size(self, name: str) -> int:
+        return self.places[name][1]
+
+    def stamp(self, name: str) -> tuple[int, int]:
+        return self.places[name][1:]
+
+    def inner(self, name: str) -> Span:
+        offset, size, _ = self.places[name]
+        return self.span.part(offset, size)
+
+
+class DiskFolder:
+    """A directory on disk."""
+
+    def __init__(self, root: Path, names: list[str]) -> None:
+        self.root = root
+        self.names = names
+
+    def read(self, name: str) -> bytes:
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as error:
+            raise CompetitionError(f"{self.root / name}: cannot be read: {error.strerror}") from None
+
+    def head(self, name: str, most: int) -> bytes:
+        with (self.root / name).open("rb") as file:
+            return file.read(most)
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        with (self.root / name).open("rb") as file:
+            yield from iter(partial(file.read, CHUNK_BYTES), b"")
+
+    def size(self, name: str) -> int:
+        return (self.root / name).stat().st_size
+
+    def stamp(self, name: str) -> tuple[int, int]:
+        try:
+            status = (self.root / name).stat()
+        except OSError as error:
+            raise CompetitionError(f"{self.root / name}: cannot be read: {error.strerror}") from None
+        return status.st_size, status.st_mtime_ns
+
+    def inner(self, name: str) -> Span:
+        return FileSpan(self.root / name)
+
+
+class _Stream(RawIOBase):
+    """A span as a file, for libraries that want one."""
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self.place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.place = offset + (0, self.place, self.span.size)[whence]
+        return self.place
+
+    def tell(self) -> int:
+        return self.place
+
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
+        content = self.span.at(self.place, len(buffer))
+        buffer[: len(content)] = content
+        self.place += len(content)
+        return len(content)
+
+
+def open_tar(span: Span, where: str) -> Folder:
+    try:
+        with tarfile.open(fileobj=cast(IO[bytes], BufferedReader(_Stream(span))), mode="r:") as tar:
+            places = {member.name.removeprefix("./"): (member.offset_data, member.size, int(member.mtime)) for member in tar if member.isreg()}
+    except tarfile.TarError as error:
+        raise CompetitionError(f"{where}: cannot be read as a tar ({error}): download it again") from None
+    return SpanFolder(span, where, places)
+
+
+def open_packed_tar(opener: Callable[..., IO[bytes]], span: Span, where: str) -> Folder:
+    """A tar that is compressed as a whole has no random access: it is inflated once, into memory or a temporary file."""
+    try:
+        with opener(BufferedReader(_Stream(span)), "rb") as file:
+            return open_tar(kept(iter(partial(file.read, CHUNK_BYTES), b"")), where)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise CompetitionError(f"{where}: is cut or damaged ({error}): download it again") from None
+
+
+def open_7z(span: Span, where: str) -> Folder:
+    """A 7z packs files together, so it has no random access either: it is unpacked once into a temporary directory."""
+    try:
+        import py7zr  # type: ignore[import-not-found]
+    except ImportError:
+        raise CompetitionError(f"{where}: 7z archives need the package py7zr (pip install py7zr), or unpack it beside") from None
+    directory = Path(tempfile.mkdtemp(prefix="competition-"))
+    try:
+        with py7zr.SevenZipFile(BufferedReader(_Stream(span)), "r") as archive:
+            if archive.needs_password():
+                raise CompetitionError(f"{where}: is encrypted: unpack it with its password first")
+            archive.extractall(path=directory)
+    except (py7zr.exceptions.ArchiveError, lzma.LZMAError, EOFError, OSError) as error:
+        rmtree(directory, ignore_errors=True)
+        raise CompetitionError(f"{where}: cannot be read as 7z ({error}): download it again") from None
+    folder = DiskFolder(directory, [path.relative_to(directory).as_posix() for path in sorted(directory.rglob("*")) if path.is_file()])
+    weakref.finalize(folder, rmtree, directory, ignore_errors=True)
+    return folder
+
+
+ARCHIVES: dict[str, Callable[[Span, str], Folder]] = {
+    ".zip": ZipFolder,
+    ".tar": open_tar,
+    ".tar.gz": partial(open_packed_tar, gzip.open),
+    ".tgz": partial(open_packed_tar, gzip.open),
+    ".tar.bz2": partial(open_packed_tar, bz2.open),
+    ".tar.xz": partial(open_packed_tar, lzma.open),
+    ".7z": open_7z,
+}
+
+
+_SUFFIXES = tuple(ARCHIVES)
+
+
+def archive_suffix(name: str) -> str | None:
+    """The ending by which `name` is an archive, None where it is none."""
+    lowered = name.lower()
+    if not lowered.endswith(_SUFFIXES):
+        return None
+    return next((suffix for suffix in ARCHIVES if lowered.endswith(suffix)), None)

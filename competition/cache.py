@@ -1,0 +1,101 @@
+"""Each image decoded and resized once: a uint8 memory map N x S x S x C that folds, runs and predict share.
+
+Legend: N images, S side in px, C channels.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from competition.atomic import replacing
+from competition.console import progress
+from competition.errors import CompetitionError
+from competition.images import ImageSource
+
+LAYOUT = 1  # raised whenever the same image would give other pixels, so that older caches are left alone
+SHOWN = 3
+
+
+def pixels(
+    source: ImageSource,
+    rows: pd.DataFrame,
+    size_px: int,
+    channels: int,
+    interpolation: str,
+    directory: Path,
+) -> np.ndarray:
+    """uint8 N x S x S x C, memory-mapped and read-only, row by row with `rows` (columns id and image). Built on all cores where it is not there yet.
+
+    The file's name is a hash of the images' stamps, so changed images are decoded anew; two processes that build it at once
+    both succeed, and one that is killed leaves nothing behind that is taken for whole.
+
+    Raises: CompetitionError that names the images (by id and path) that cannot be read.
+    """
+    keys = rows["image"].tolist()
+    asked = json.dumps([LAYOUT, source.stamp(keys), list(keys), size_px, channels, interpolation])
+    path = directory / f"{size_px}px-{channels}ch-{hashlib.sha256(asked.encode()).hexdigest()[:16]}.npy"
+    if not path.is_file():
+        with replacing(path) as part:
+            _fill(part, source, keys, rows["id"].tolist(), size_px, channels, interpolation)
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def fit_square(image: np.ndarray, size_px: int, channels: int, interpolation: str) -> np.ndarray:
+    """uint8 H x W x C of any size as S x S x `channels`; shrinks by area (no aliasing), enlarges by the interpolation."""
+    import cv2
+
+    if image.shape[2] != channels:
+        if channels == 1:
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
+        elif image.shape[2] == 1:
+            image = np.repeat(image, channels, axis=2)
+        else:
+            raise CompetitionError(f"it has {image.shape[2]} channels where {channels} are asked for (--data.channels)")
+    height, width = image.shape[:2]
+    if (height, width) == (size_px, size_px):
+        return image
+    enlarging = {"bicubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4, "nearest": cv2.INTER_NEAREST}.get(
+        interpolation, cv2.INTER_LINEAR
+    )
+    shrinks = height > size_px and width > size_px
+    resized = cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else enlarging)
+    return resized if resized.ndim == 3 else resized[..., None]
+
+
+def _fill(
+    path: Path,
+    source: ImageSource,
+    keys: Sequence[str],
+    ids: Sequence[str],
+    size_px: int,
+    channels: int,
+    interpolation: str,
+) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)  # the pool below is on all cores already
+    whole = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(keys), size_px, size_px, channels))
+    faults: list[str] = []
+
+    def one(row: int) -> None:
+        try:
+            whole[row] = fit_square(source.read(keys[row]), size_px, channels, interpolation)
+        except CompetitionError as error:
+            faults.append(f"id {ids[row]!r}, {keys[row]}: {error}")
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool, progress("decoding", len(keys)) as advance:
+        for _ in pool.map(one, range(len(keys))):
+            advance(1)
+    if faults:
+        more = f"\n  and {len(faults) - SHOWN:,} more" if len(faults) > SHOWN else ""
+        listed = "".join(f"\n  {fault}" for fault in sorted(faults)[:SHOWN])
+        raise CompetitionError(
+            f"{len(faults):,} of {len(keys):,} images cannot be used; mend them, or take their rows out of the tables:{listed}{more}"
+        )
+    whole.flush()

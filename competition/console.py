@@ -1,0 +1,66 @@
+"""What people see: lines, progress with rate and time left where there is a terminal, errors without a traceback."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from competition.contest import Reason
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(line: str) -> None:
+    """One line as it is: nothing in it is taken for markup."""
+    console.print(line, markup=False)
+    sys.stdout.flush()
+
+
+def fail(error: BaseException) -> int:
+    """Prints the error, and gives the exit code for the user's own input: 2."""
+    errors.print(f"error: {error}", markup=False, style="red" if errors.is_terminal else None)
+    return 2
+
+
+def show_reasons(reasons: "Iterable[Reason]") -> None:
+    """What was found or chosen, and why; doubtful guesses are marked."""
+    rows = [[reason.what, reason.value + ("" if reason.sure else "  (a guess)"), reason.why] for reason in reasons]
+    table("what was found and chosen", ["what", "value", "why"], rows)
+
+
+def table(title: str, columns: list[str], rows: list[list[str]], right: tuple[int, ...] = ()) -> None:
+    """A table; the columns whose places are in `right` are numbers."""
+    from rich.text import Text
+
+    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for place, column in enumerate(columns):
+        drawn.add_column(column, justify="right" if place in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    console.print(drawn, soft_wrap=False)
+
+
+@contextmanager
+def progress(what: str, total: int, unit: str = "images", done: int = 0) -> Iterator[Callable[[int], None]]:
+    """A function that moves a bar on by so many; without a terminal it shows nothing."""
+    if not console.is_terminal or total <= 0:
+        yield lambda amount: None
+        return
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f} {unit}/s" if task.speed else "")
+
+    percent = TextColumn("{task.percentage:>3.0f} %")
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), percent, Rate(), TimeRemainingColumn(), console=console, transient=True
+    ) as bar:
+        task = bar.add_task(what, total=total, completed=done)
+        yield lambda amount: bar.advance(task, amount)

@@ -1,0 +1,174 @@
+"""An image file's bytes -> uint8 H x W x C, C of 1 (grey) or 3 (RGB); the same for every lossless form of a picture.
+
+What has no one right answer is settled so: turned as its EXIF orientation says; transparent parts lie on white; of 16 bits the
+high 8 stay; a palette of greys is grey; a GIF gives its first frame, a TIFF its first page. A file that is cut or damaged is an error.
+
+cv2 is used where it is fast and right (8-bit JPEG and PNG, grey or colour), Pillow for the rest.
+"""
+
+import io
+import struct
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+from competition.errors import CompetitionError
+
+JPEG, PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
+END_OF_JPEG, END_OF_PNG = b"\xff\xd9", b"IEND\xaeB`\x82"
+JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+PNG_GREY, PNG_RGB = 0, 2
+SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
+
+
+class Shape(NamedTuple):
+    height: int
+    width: int
+    channels: int
+
+
+def decode(content: bytes, key: str) -> np.ndarray:
+    """uint8 H x W x C.
+
+    Raises: CompetitionError that names the key and what is wrong with the file.
+    """
+    if not content:
+        raise _bad(key, "the file is empty")
+    if content[:2] == JPEG:
+        return _decode_jpeg(content, key)
+    if content[:8] == PNG:
+        return _decode_png(content, key)
+    return _decode_by_pillow(content, key)
+
+
+def shape_of(head: bytes) -> Shape | None:
+    """Height, width and channels from the first bytes of a file, before any turn; None where they do not tell."""
+    if head[:2] == JPEG:
+        return _jpeg_shape(head)
+    if head[:8] == PNG and len(head) >= 29:
+        width, height, _, colour = struct.unpack(">IIBB", head[16:26])
+        if colour in (0, 4):
+            return Shape(height, width, 1)
+        if colour == PNG_RGB or colour == 6:
+            return Shape(height, width, 3)
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(head)) as image:
+            grey = image.mode in ("1", "L", "LA", "F", "I", *SIXTEEN_BITS) or (image.mode == "P" and _grey_palette(image))
+            return Shape(image.height, image.width, 1 if grey else 3)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def _decode_jpeg(content: bytes, key: str) -> np.ndarray:
+    import cv2
+
+    if content[-2:] != END_OF_JPEG and content.rstrip(b"\0\r\n ")[-2:] != END_OF_JPEG:
+        # cv2 fills what is missing with grey and says nothing; Pillow tells a cut file from one with something after its end.
+        return _decode_by_pillow(content, key)
+    shape = _jpeg_shape(content)
+    if shape is None or shape.channels == 4:
+        return _decode_by_pillow(content, key)
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE if shape.channels == 1 else cv2.IMREAD_COLOR_RGB)
+    if pixels is None:
+        return _decode_by_pillow(content, key)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _decode_png(content: bytes, key: str) -> np.ndarray:
+    import cv2
+
+    kinds = _png_chunks(content, key)
+    depth, colour = content[24], content[25]
+    if depth != 8 or colour not in (PNG_GREY, PNG_RGB) or kinds & {b"tRNS", b"eXIf", b"acTL"}:
+        return _decode_by_pillow(content, key)
+    flag = cv2.IMREAD_GRAYSCALE if colour == PNG_GREY else cv2.IMREAD_COLOR_RGB
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None:
+        return _decode_by_pillow(content, key)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _png_chunks(content: bytes, key: str) -> set[bytes]:
+    """The kinds of chunks in a PNG, once it is sure that it is whole and each checksum fits."""
+    place, kinds = 8, set()
+    while b"IEND" not in kinds:
+        if place + 12 > len(content):
+            raise _bad(key, "the PNG is cut, its end is missing")
+        length = int.from_bytes(content[place : place + 4], "big")
+        body = content[place + 4 : place + 8 + length]
+        if zlib.crc32(body) != int.from_bytes(content[place + 8 + length : place + 12 + length], "big"):
+            raise _bad(key, "the PNG is cut" if place + 12 + length > len(content) else "the PNG is damaged, a checksum does not fit")
+        kinds.add(body[:4])
+        place += 12 + length
+    return kinds
+
+
+def _jpeg_shape(content: bytes) -> Shape | None:
+    place = 2
+    while place + 10 <= len(content):
+        if content[place] != 0xFF:
+            return None
+        marker = content[place + 1]
+        if marker == 0xFF:  # fill byte
+            place += 1
+        elif marker in JPEG_FRAMES:
+            height, width = struct.unpack(">HH", content[place + 5 : place + 9])
+            return Shape(height, width, content[place + 9])
+        else:
+            place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    return None
+
+
+def _decode_by_pillow(content: bytes, key: str) -> np.ndarray:
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+            return _eight_bits(ImageOps.exif_transpose(image), key)
+    except CompetitionError:
+        raise
+    except Image.UnidentifiedImageError:
+        raise _bad(key, f"this is no image ({len(content):,} bytes, begins with {content[:8]!r})") from None
+    except Image.DecompressionBombError as error:
+        raise _bad(key, f"the image is too large: {error}") from None
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error) as error:
+        raise _bad(key, f"the image is cut or damaged ({error})") from None
+
+
+def _eight_bits(image, key: str) -> np.ndarray:  # type: ignore[no-untyped-def]
+    from PIL import Image
+
+    if image.mode in SIXTEEN_BITS:
+        return (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)[..., None]
+    if image.mode in ("I", "F"):
+        raise _bad(key, "pixels of 32 bits: their range is not known, save the image with 8 or 16 bits")
+    grey = image.mode in ("1", "L", "LA", "La") or (image.mode == "P" and _grey_palette(image))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    elif image.mode == "P":
+        image = image.convert("RGB")
+    pixels = np.asarray(image.convert("L") if grey and image.mode in ("1", "L") else image.convert("RGB"))
+    if pixels.ndim == 2:
+        return pixels[..., None]
+    return pixels[..., :1] if grey else pixels
+
+
+def _grey_palette(image) -> bool:  # type: ignore[no-untyped-def]
+    """Whether all colours of a palette that the picture uses are grey."""
+    palette = np.frombuffer(image.palette.tobytes(), np.uint8) if image.palette and image.palette.mode == "RGB" else None
+    if palette is None:
+        return False
+    colours = palette[: len(palette) // 3 * 3].reshape(-1, 3)
+    histogram = image.histogram() if getattr(image, "im", None) is not None else None
+    if histogram is not None:
+        colours = colours[[place for place, count in enumerate(histogram[: len(colours)]) if count]]
+    return bool((colours[:, 0] == colours[:, 1]).all() and (colours[:, 1] == colours[:, 2]).all())
+
+
+def _bad(key: str, what: str) -> CompetitionError:
+    return CompetitionError(f"image {key!r}: {what}")

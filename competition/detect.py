@@ -1,0 +1,205 @@
+"""A directory or archive -> Competition, with the reason for each guess.
+
+    files -> tables, images -> sample submission -> training rows -> target -> test rows -> submission format -> metric
+
+What CompetitionConfig sets is taken as said; what is impossible is one CompetitionError.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from competition.config import CompetitionConfig
+from competition.contest import Competition, Reason
+from competition.detect_groups import find_groups
+from competition.detect_labels import FOLDERS, NAMES, Rows, folder_rows, image_tables, label_table, name_rows, table_rows
+from competition.detect_pixels import pixel_test, pixel_train
+from competition.detect_sample import Sample, find_sample
+from competition.detect_submission import find_metric, find_submission
+from competition.detect_target import Target, encode, find_target, frame_of
+from competition.detect_test import TestRows, found_test, sample_test
+from competition.errors import CompetitionError, examples
+from competition.files import Files
+from competition.image_index import ImageIndex, no_images
+from competition.images import FileImages, ImageSource
+from competition.pixels import PixelColumns
+from competition.text_tables import Tables, read_tables, repeated
+
+
+def detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
+    """The competition in the files.
+
+    Raises: CompetitionError with what is missing, does not fit, or cannot be told.
+    """
+    where = str(files.root)
+    index = ImageIndex(files.paths)
+    tables = read_tables(files)
+    pixel_tables = [table.pixels for table in tables.of.values() if table.pixels]
+    if not len(index) and not pixel_tables:
+        raise no_images(files.paths, where)
+    sample = find_sample(tables, index, ask)
+    images: ImageSource
+    if len(index):
+        images = FileImages(files)
+        train, test, reasons, notes = _from_files(tables, index, sample, ask, where)
+        test_columns = _columns_of_test(tables, train, sample)
+    else:
+        images = PixelColumns(files, pixel_tables)
+        train, table, reason = pixel_train(tables, sample, ask)
+        test = pixel_test(tables, table, sample, where)
+        reasons, notes, test_columns = [reason], [], []
+    target = find_target(train, sample, test_columns, ask)
+    train, target, merged = _one_row_an_image(train, target)
+    frame = frame_of(train, target.kept)
+    test_truth = _test_truth(test, target)
+    submission, answer_reason = find_submission(target, sample, test.ids, ask)
+    metric = find_metric(target, sample, submission, ask)
+    groups, group_reason = find_groups(frame, target.columns)
+    left = int((~target.kept).sum())
+    notes += [*merged, *test.notes, *([f"{left:,} rows of {train.where} have no label: they are left out"] if left else [])]
+    notes += [f"{path} was not opened: the folder of its name stands beside it" for path in files.left_out]
+    notes += [f"not read: {reason}" for reason in tables.unread.values()]
+    if only_in_train := _only_in_train(train, target, test_columns, groups):
+        notes.append(f"only in {train.where} and not used: {examples(only_in_train)}")
+    found = [*reasons, *target.reasons, test.reason, *([sample.reason] if sample else []), answer_reason, metric, *([group_reason] if group_reason else [])]
+    return Competition(
+        name=name,
+        source=where,
+        train=frame,
+        truth=target.truth,
+        test=pd.DataFrame({"id": test.ids, "image": test.images}, dtype="str"),
+        images=images,
+        task=target.task,
+        metric=metric.value,
+        submission=submission,
+        reasons=tuple(found),
+        groups=groups,
+        test_truth=test_truth,
+        notes=tuple(notes),
+        settled=ask.model_copy(
+            update={
+                "slug": name,
+                "metric": metric.value,
+                "task": target.task.kind,
+                "labels": train.where,
+                "id_column": train.column or "auto",
+                "target_columns": target.columns if train.column or train.where in tables.of else (),
+                "sample": sample.path if sample else "auto",
+                "answer": submission.answer,
+            }
+        ),
+    )
+
+
+def _from_files(
+    tables: Tables, index: ImageIndex, sample: Sample | None, ask: CompetitionConfig, where: str
+) -> tuple[Rows, TestRows, list[Reason], list[str]]:
+    candidates = image_tables(tables, index, sample, ask.id_column)
+    train, reason, notes = _training_rows(candidates, tables, index, sample, ask, where)
+    test = sample_test(sample, tables, index, train, where) if sample else found_test(candidates, index, train, where)
+    overlap = set(train.images) & set(test.images)
+    if overlap:
+        raise CompetitionError(f"{where}: {len(overlap):,} images are in training and test: {examples(sorted(overlap))}")
+    return train, test, [reason], notes
+
+
+def _training_rows(candidates, tables: Tables, index: ImageIndex, sample: Sample | None, ask: CompetitionConfig, where: str):  # type: ignore[no-untyped-def]
+    if ask.labels in ("auto", *tables.of):
+        found = label_table(candidates, tables, sample, ask)
+        if found is not None:
+            candidate, reason = found
+            if ask.id_column not in ("auto", *candidate.frame.columns):
+                raise CompetitionError(f"{candidate.path}: there is no column {ask.id_column!r}, its columns are {examples(candidate.frame.columns, 12)}")
+            rows, notes = table_rows(candidate, index, "train")
+            return rows, reason, list(notes)
+    in_test = set(index.match(sample.ids, "test").images) if sample else set()
+    paths = index.of_role("train", "val") or [path for path in index.of_role(None) if path not in in_test]
+    notes = ["images of the validation folder are training images here"] if index.of_role("val") and index.of_role("train") else []
+    if ask.labels in ("auto", FOLDERS):
+        rows = _folders_of_roles(index) or folder_rows(paths)
+        if rows is not None:
+            return rows, Reason("labels", FOLDERS, f"{rows.frame['label'].nunique()} folders, {examples(dict.fromkeys(rows.frame['label']))}"), notes
+    if ask.labels in ("auto", NAMES) and (rows := name_rows(paths)) is not None:
+        return rows, Reason("labels", NAMES, f"files are called {examples(dict.fromkeys(rows.frame['label']))} and a number", sure=False), notes
+    asked = "" if ask.labels == "auto" else f" as {ask.labels!r}"
+    unread = f"; not read: {examples(tables.unread.values())}" if tables.unread else ""
+    raise CompetitionError(
+        f"{where}: no labels were found{asked}: no table has a column that names images, images do not lie in folders of classes, and names do not "
+        f"begin with a class. Tables: {examples(tables.of, 8) or 'none'}; {len(index):,} images, such as {examples(paths[:1] or index.of_role('test')[:1])}{unread}"
+    )
+
+
+def _folders_of_roles(index: ImageIndex) -> Rows | None:
+    """Training and validation folders, each with classes below, as one."""
+    parts = [folder_rows(group.paths) for group in index.groups.values() if group.role in ("train", "val")]
+    if len(parts) < 2 or any(part is None for part in parts):
+        return None
+    rows = [part for part in parts if part is not None]
+    images = [image for part in rows for image in part.images]
+    ids = [identifier for part in rows for identifier in part.ids]
+    return Rows(FOLDERS, None, pd.concat([part.frame for part in rows], ignore_index=True), ids if len(set(ids)) == len(ids) else images, images)
+
+
+def _columns_of_test(tables: Tables, train: Rows, sample: Sample | None) -> list[str]:
+    """The columns that the test rows have too, from the table beside the label table that has them."""
+    from competition.image_index import role_of
+
+    asked = set(sample.answer_columns) if sample else set()
+    for path, table in tables.of.items():
+        if path != train.where and (sample is None or path != sample.path) and role_of(path.rpartition("/")[2]) == "test":
+            return [column for column in table.frame.columns if column not in asked]
+    return []
+
+
+def _only_in_train(train: Rows, target: Target, test_columns: Sequence[str], groups: pd.Series | None) -> list[str]:
+    if not test_columns:
+        return []
+    return [name for name in train.frame.columns if name and name not in (train.column, *target.columns, *test_columns)]
+
+
+def _one_row_an_image(train: Rows, target: Target) -> tuple[Rows, Target, list[str]]:
+    """The rows with each image once: equal rows are one, and rows that say different things are an error.
+
+    Raises: CompetitionError that names the ids whose rows disagree.
+    """
+    if len(set(train.images)) == len(train.images):
+        return train, target, []
+    if target.task.kind != "multilabel" or len(target.columns) > 1:
+        first: dict[str, bytes] = {}
+        answers = iter(target.truth)
+        disagree = [
+            image for image, kept in zip(train.images, target.kept, strict=True) if kept and first.setdefault(image, (row := next(answers).tobytes())) != row
+        ]
+        if disagree:
+            id_of = dict(zip(train.images, train.ids, strict=True))
+            raise CompetitionError(
+                f"{train.where}: {len(set(disagree)):,} ids are there more than once with different labels: {examples(id_of[i] for i in dict.fromkeys(disagree))}. "
+                "Is each a label of its own? Then --competition.task multilabel"
+            )
+    truth = np.zeros((len(train.images), target.truth.shape[1]), np.float32)
+    truth[target.kept] = target.truth
+    place_of: dict[str, int] = {}
+    for place, image in enumerate(train.images):
+        if not target.kept[place]:
+            continue
+        if image in place_of:
+            truth[place_of[image]] = np.maximum(truth[place_of[image]], truth[place]) if target.task.kind == "multilabel" else truth[place]
+        place_of.setdefault(image, place)
+    kept = np.zeros(len(train.images), bool)
+    kept[list(place_of.values())] = True
+    count = len(repeated(train.images))
+    return train, replace(target, truth=truth[kept], kept=kept), [f"{count:,} images have more than one row in {train.where}: their rows are taken together"]
+
+
+def _test_truth(test: TestRows, target: Target) -> np.ndarray | None:
+    """The test rows' truth, where what names them labels them too."""
+    rows = test.labelled
+    if rows is None or not set(target.columns) <= set(rows.frame.columns) or len(rows.frame) != len(test.ids):
+        return None
+    try:
+        truth, kept = encode(rows, target.task, target.columns, target.separator)
+    except CompetitionError:
+        return None  # a test table's column of that name holds something else; it is only shown, never needed
+    return truth if kept.all() else None

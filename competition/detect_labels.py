@@ -1,0 +1,205 @@
+"""Where the labels are: a table whose ids are images, else folders whose names are classes, else the files' own names."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from competition.config import CompetitionConfig
+from competition.contest import Reason
+from competition.detect_sample import Sample
+from competition.errors import CompetitionError, choose, examples
+from competition.image_index import LEAST_SHARE, ImageIndex, Role, role_of, without_suffix, words
+from competition.text_tables import Tables
+
+FOLDERS, NAMES = "folders", "names"
+LABEL_WORDS = frozenset("label labels labeled labelled target targets truth solution annotations classes".split())
+NUMBERED_NAME = re.compile(r"^(.*?[^\d\W_].*?)[\W_]*\(?\d+\)?$")
+MOST_CLASSES_BY_NAME = 1000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of images with text columns beside: a label table, or what folders and file names say.
+
+    where: the table's path, "folders" or "names". column: the one that names the image; None where no column does.
+    ids: as spelled there, one a row. images: their keys.
+    """
+
+    where: str
+    column: str | None
+    frame: pd.DataFrame
+    ids: list[str]
+    images: list[str]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A table whose rows are images."""
+
+    path: str
+    column: str
+    frame: pd.DataFrame
+    share: float
+    role: Role | None
+
+
+def image_tables(tables: Tables, index: ImageIndex, sample: Sample | None, id_column: str = "auto") -> list[Candidate]:
+    """The tables in which a column names images, the sample submission left out."""
+    found = []
+    for path, table in tables.of.items():
+        if (sample is not None and path == sample.path) or not len(table.frame):
+            continue
+        if id_column != "auto" and id_column in table.frame.columns:
+            found.append(Candidate(path, id_column, table.frame, index.share(table.frame[id_column].tolist()), role_of(path.rpartition("/")[2])))
+            continue
+        shares = {name: index.share(table.frame[name].tolist()) for name in table.frame.columns if name}
+        best = max(shares, key=lambda name: shares[name], default=None)
+        if best is not None and shares[best] >= LEAST_SHARE:
+            found.append(Candidate(path, best, table.frame, shares[best], role_of(path.rpartition("/")[2])))
+    return found
+
+
+def label_table(candidates: Sequence[Candidate], tables: Tables, sample: Sample | None, ask: CompetitionConfig) -> tuple[Candidate, Reason] | None:
+    """The table with the training labels, None where there is none.
+
+    Raises: CompetitionError where the one asked for is not fit, and where two tables say different things.
+    """
+    if ask.labels != "auto":
+        path = choose("label table", ask.labels, [*tables.of, FOLDERS, NAMES])
+        asked = next((candidate for candidate in candidates if candidate.path == path), None)
+        if asked is None:
+            columns = list(tables.of[path].frame.columns)
+            raise CompetitionError(f"{path}: no column names images, its columns are {examples(columns, 8)}: name one by --competition.id-column")
+        return asked, Reason("labels", path, "asked for")
+    ranked = sorted(candidates, key=lambda candidate: -_fitness(candidate, sample))
+    ranked = [candidate for candidate in ranked if _fitness(candidate, sample) > 0]
+    if not ranked:
+        return None
+    best = ranked[0]
+    _check_agreement(best, ranked[1:], sample)
+    rivals = [candidate.path for candidate in ranked[1:] if _fitness(candidate, sample) == _fitness(best, sample)]
+    why = f"{best.share:.0%} of the looked-at values of {best.column!r} are images"
+    if sample is not None and (fitting := _fit_of_sample(best, sample)):
+        why += f", and {fitting}"
+    return best, Reason("labels", best.path, why + (f"; it might be {examples(rivals)}" if rivals else ""), sure=best.share > 0.9 and not rivals)
+
+
+def _fitness(candidate: Candidate, sample: Sample | None) -> float:
+    """How much a table looks like the one with the labels; 0: it has none."""
+    if len(candidate.frame.columns) < 2:
+        return 0
+    named = role_of(candidate.path.rpartition("/")[2])
+    fits = sample is not None and bool(_fit_of_sample(candidate, sample))
+    if named == "test" and (sample is None or not fits):
+        return 0
+    if sample is not None and not fits and named != "train" and set(sample.ids) <= set(candidate.frame[candidate.column]):
+        return 0
+    score = 1 + 8.0 * fits + 2 * candidate.frame[candidate.column].is_unique + candidate.share
+    score += {"train": 3, None: 0, "val": -2, "test": -8}[named]
+    return max(score + (not LABEL_WORDS.isdisjoint(words(candidate.path.rpartition("/")[2]))), 0.01)
+
+
+def _fit_of_sample(candidate: Candidate, sample: Sample) -> str:
+    """Why a table answers what the sample submission asks; empty where it does not."""
+    columns = set(candidate.frame.columns) - {candidate.column}
+    if set(sample.answer_columns) <= columns:
+        return "it has the sample's columns"
+    if len(sample.answer_columns) > 1 and (named_by := column_of_classes(candidate.frame, sample.answer_columns, candidate.column)):
+        return f"the values of {named_by!r} are the sample's columns"
+    return ""
+
+
+def column_of_classes(frame: pd.DataFrame, classes: Sequence[str], id_column: str | None) -> str | None:
+    """The column all of whose values are among the classes."""
+    wanted = set(classes)
+    for name in frame.columns:
+        if name != id_column and frame[name].iloc[0].strip() in wanted and set(frame[name].str.strip()) - {""} <= wanted:
+            return name
+    return None
+
+
+def _check_agreement(best: Candidate, others: Sequence[Candidate], sample: Sample | None) -> None:
+    for other in others:
+        shared = [name for name in best.frame.columns if name != best.column and name in other.frame.columns and name != other.column]
+        if sample is not None:
+            shared = [name for name in shared if name in sample.answer_columns]
+        elif len(best.frame.columns) > 2:
+            shared = [name for name in shared if not LABEL_WORDS.isdisjoint(words(name))]
+        if not shared or not (best.frame[best.column].is_unique and other.frame[other.column].is_unique):
+            continue
+        ours, theirs = (candidate.frame.set_index(candidate.column)[shared] for candidate in (best, other))
+        common = ours.index.intersection(theirs.index)
+        if len(common) < LEAST_SHARE * min(len(ours), len(theirs)):
+            continue  # ids of two sets that happen to be alike, as 1, 2, 3 of train and of test
+        if role_of(other.path.rpartition("/")[2]) == "test" and len(common) < len(theirs):
+            continue
+        differ = common[(ours.loc[common] != theirs.loc[common]).any(axis=1)]
+        if len(differ):
+            raise CompetitionError(
+                f"two label tables disagree: {best.path!r} and {other.path!r} for {len(differ):,} of {len(common):,} ids ({examples(differ)}): "
+                f"choose one by --competition.labels"
+            )
+
+
+def table_rows(candidate: Candidate, index: ImageIndex, role: Role | None) -> tuple[Rows, tuple[str, ...]]:
+    """The table's rows with their images, and notes on the choice of folders.
+
+    Raises: CompetitionError where images are missing.
+    """
+    ids = candidate.frame[candidate.column].str.strip().tolist()
+    match = index.match(ids, role)
+    if match.missing:
+        raise missing_images(candidate.path, candidate.column, [ids[place] for place in match.missing], len(ids), index, role)
+    notes = tuple(f"{match.groups[0]} was taken for {candidate.path}; {folder} has images of the same names" for folder in match.instead)
+    return Rows(candidate.path, candidate.column, candidate.frame, ids, [image for image in match.images if image is not None]), notes
+
+
+def missing_images(where: str, column: str, missing: Sequence[str], total: int, index: ImageIndex, role: Role | None) -> CompetitionError:
+    """The error for ids without an image: which, how many, and where they were looked for."""
+    shown = ", ".join(f"{value!r} ({index.expected(value, role)})" for value in missing[:3])
+    more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+    return CompetitionError(
+        f"{where}: images are missing for {len(missing):,} of {total:,} rows, column {column!r}: {shown}{more}. "
+        "Is the download complete, are its archives all there?"
+    )
+
+
+def folder_rows(paths: Sequence[str]) -> Rows | None:
+    """Images whose folder is their class; None where there are not two such folders."""
+    base = _common_folder(paths)
+    below = [path[len(base) :] for path in paths]
+    classes = [rest.partition("/")[0] if "/" in rest else "" for rest in below]
+    if len(set(classes)) < 2 or "" in classes:
+        return None
+    return Rows(FOLDERS, None, pd.DataFrame({"label": classes}, dtype="str"), short_ids(paths, base), list(paths))
+
+
+def name_rows(paths: Sequence[str]) -> Rows | None:
+    """Images whose name begins with their class (cat.12.jpg); None where names do not look so."""
+    found = [NUMBERED_NAME.match(without_suffix(path.rpartition("/")[2])) for path in paths]
+    if not found or not all(found):
+        return None
+    classes = [match.group(1) for match in found if match]
+    if not 2 <= len(set(classes)) <= min(MOST_CLASSES_BY_NAME, len(classes) // 2):
+        return None
+    return Rows(NAMES, None, pd.DataFrame({"label": classes}, dtype="str"), short_ids(paths, _common_folder(paths)), list(paths))
+
+
+def short_ids(paths: Sequence[str], base: str) -> list[str]:
+    """The shortest spelling that tells all images apart: stem, else file name, else path."""
+    names = [path[path.rfind("/") + 1 :] for path in paths]
+    for spelled in ([without_suffix(name) for name in names], names, [without_suffix(path[len(base) :]) for path in paths]):
+        if len(set(spelled)) == len(spelled):
+            return spelled
+    return list(paths)
+
+
+def _common_folder(paths: Sequence[str]) -> str:
+    """The deepest folder that holds all paths, with its slash."""
+    if not paths:
+        return ""
+    low, high = min(paths), max(paths)
+    size = next((place for place, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    return low[: low.rfind("/", 0, size) + 1]

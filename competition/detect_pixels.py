@@ -1,0 +1,69 @@
+"""Competitions whose images are rows of a table, one column a pixel."""
+
+from competition.config import CompetitionConfig
+from competition.contest import Reason
+from competition.detect_labels import Rows
+from competition.detect_sample import Sample
+from competition.detect_test import TestRows
+from competition.errors import CompetitionError, choose
+from competition.image_index import role_of
+from competition.text_tables import Table, Tables
+
+
+def pixel_train(tables: Tables, sample: Sample | None, ask: CompetitionConfig) -> tuple[Rows, Table, Reason]:
+    """The training rows: those of the pixel table that has a column more than the others, or says so by its name.
+
+    Raises: CompetitionError where no pixel table has a column beside the pixels.
+    """
+    pixels = {path: table for path, table in tables.of.items() if table.pixels}
+    if ask.labels != "auto":
+        path = choose("label table", ask.labels, pixels)
+        why = "asked for"
+    else:
+        answers = set(sample.answer_columns) if sample else set()
+        named = {"train": 2, None: 0, "val": -1, "test": -2}
+        path = max(pixels, key=lambda path: (named[role_of(path.rpartition("/")[2])] + bool({*map(str.lower, answers)} & {*map(str.lower, pixels[path].frame)}), len(pixels[path].frame)))
+        why = f"{pixels[path].pixels.shape.width} x {pixels[path].pixels.shape.height} pixels a row" if pixels[path].pixels else ""  # type: ignore[union-attr]
+    table = pixels[path]
+    if not len(table.frame.columns):
+        raise CompetitionError(f"{path}: there is no column of labels beside the pixels")
+    id_column = ask.id_column if ask.id_column in table.frame.columns else _ids_beside(table)
+    return _rows(table, id_column), table, Reason("labels", path, why)
+
+
+def pixel_test(tables: Tables, train: Table, sample: Sample | None, where: str) -> TestRows:
+    """The rows to answer for: by id where the test table has one, else by their place, counted from 1 or 0 as the sample does.
+
+    Raises: CompetitionError where the sample's ids do not fit the test table.
+    """
+    others = [table for path, table in tables.of.items() if table.pixels and path != train.path and table.pixels.shape == train.pixels.shape]  # type: ignore[union-attr]
+    ranked = sorted(others, key=lambda table: (role_of(table.path.rpartition("/")[2]) != "test", sample is None or len(table.frame) != len(set(sample.ids))))
+    if not ranked or not len(ranked[0].frame):
+        raise CompetitionError(f"{where}: the test set is empty: there is no table of pixels beside {train.path}")
+    test = ranked[0]
+    column = sample.id_column if sample and sample.id_column in test.frame.columns else _ids_beside(test)
+    rows = _rows(test, column)
+    if sample is None:
+        return TestRows(rows.ids, rows.images, Reason("test", f"{len(rows.ids):,} images", f"the rows of {test.path}"), rows if len(test.frame.columns) else None)
+    ids = list(dict.fromkeys(sample.ids))
+    count = len(rows.ids)
+    for spelled, why in ((rows.ids if column else None, f"column {column!r}"), (range(1, count + 1), "rows counted from 1"), (range(count), "rows counted from 0")):
+        if spelled is None:
+            continue
+        image_of = dict(zip(map(str, spelled), rows.images, strict=True))
+        if all(identifier in image_of for identifier in ids):
+            return TestRows(ids, [image_of[identifier] for identifier in ids], Reason("test", f"{len(ids):,} images", f"{test.path}: {why}"))
+    if len(ids) == count:
+        return TestRows(ids, rows.images, Reason("test", f"{count:,} images", f"{test.path}: by their order", sure=False))
+    raise CompetitionError(f"{sample.path} does not fit {test.path}: {len(ids):,} ids ({ids[0]!r} ...) for {count:,} rows of pixels")
+
+
+def _ids_beside(table: Table) -> str | None:
+    return next((name for name in table.frame.columns if "id" in name.lower() and table.frame[name].is_unique), None)
+
+
+def _rows(table: Table, id_column: str | None) -> Rows:
+    assert table.pixels is not None
+    keys = [table.pixels.key(row) for row in range(len(table.frame))]
+    ids = table.frame[id_column].tolist() if id_column else [str(row + 1) for row in range(len(table.frame))]
+    return Rows(table.path, id_column, table.frame, ids, keys)

@@ -1,0 +1,75 @@
+"""Which table is the sample submission, and which of its columns are ids and which are to be filled in."""
+
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+
+from competition.config import CompetitionConfig
+from competition.contest import Reason
+from competition.errors import CompetitionError, choose
+from competition.image_index import LEAST_SHARE, ImageIndex
+from competition.text_tables import Table, Tables
+
+NAMED_SO = (re.compile(r"sample.*sub|sub.*sample|example.*sub|sub.*(example|format|template)"), re.compile(r"submission|submit"), re.compile(r"^sample"))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The sample submission: one row an answer, in the order that is wanted."""
+
+    path: str
+    frame: pd.DataFrame
+    id_column: str
+    answer_columns: tuple[str, ...]
+    reason: Reason
+
+    @property
+    def ids(self) -> list[str]:
+        return self.frame[self.id_column].tolist()
+
+
+def find_sample(tables: Tables, index: ImageIndex, ask: CompetitionConfig) -> Sample | None:
+    """The sample submission, None where there is none.
+
+    Raises: CompetitionError where the one asked for is not there, or where it has no column to fill in.
+    """
+    if ask.sample != "auto":
+        table = tables.of[choose("sample submission", ask.sample, tables.of)]
+        return _as_sample(table, tables, index, "asked for", True)
+    for sure, pattern in zip((True, False, False), NAMED_SO, strict=True):
+        named = [table for path, table in tables.of.items() if pattern.search(_letters(path)) and len(table.frame.columns) > 1]
+        if named:
+            why = "its name" if len(named) == 1 else f"its name; so are {len(named) - 1} more"
+            return _as_sample(named[0], tables, index, why, sure and len(named) == 1)
+    return None
+
+
+def _letters(path: str) -> str:
+    return re.sub(r"[^a-z]", "", path.rpartition("/")[2].lower().partition(".")[0])
+
+
+def _as_sample(table: Table, tables: Tables, index: ImageIndex, why: str, sure: bool) -> Sample:
+    frame = table.frame
+    if len(frame.columns) < 2:
+        raise CompetitionError(f"{table.path}: a sample submission needs an id and a column to fill in, it has {list(frame.columns)}")
+    if not len(frame):
+        raise CompetitionError(f"{table.path}: the sample submission has no rows: the test set is empty")
+    id_column = _id_column(frame, tables, index)
+    answers = tuple(name for name in frame.columns if name not in (id_column, ""))
+    if not answers:
+        raise CompetitionError(f"{table.path}: there is no column to fill in beside the ids ({id_column!r})")
+    # The row number that pandas once wrote without a name comes behind the id: columns are taken by name.
+    frame = frame[[id_column, *(name for name in frame.columns if name != id_column)]].reset_index(drop=True)
+    frame[id_column] = frame[id_column].str.strip()
+    return Sample(table.path, frame, id_column, answers, Reason("sample", table.path, why, sure))
+
+
+def _id_column(frame: pd.DataFrame, tables: Tables, index: ImageIndex) -> str:
+    named = [name for name in frame.columns if name]
+    shares = {name: index.share(frame[name].tolist()) for name in named[:5]}
+    best = max(shares, key=lambda name: shares[name])
+    if shares[best] >= LEAST_SHARE:
+        return best
+    others = {name for table in tables.of.values() if table.frame is not frame for name in table.frame.columns}
+    return next((name for name in named if name in others and frame[name].is_unique), named[0])

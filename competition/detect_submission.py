@@ -1,0 +1,137 @@
+"""What a submission holds for each row, and what it is probably scored by. Scoring is written nowhere in the data: it is a guess, and said so."""
+
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+
+from competition.config import CompetitionConfig
+from competition.contest import Answer, Reason, SubmissionFormat
+from competition.detect_sample import Sample
+from competition.detect_target import Target, split_labels
+from competition.errors import CompetitionError, examples
+from competition.task import Kind
+
+ROW_SUM_TOLERANCE = 0.02  # samples are often rounded: 0.33, 0.33, 0.33
+ANSWERS: dict[Kind, tuple[Answer, ...]] = {
+    "binary": ("probability", "probabilities", "label"),
+    "multiclass": ("probabilities", "label"),
+    "multilabel": ("probabilities", "labels"),
+    "regression": ("number",),
+}
+
+
+@dataclass(frozen=True)
+class Guess:
+    value: str
+    why: str
+    sure: bool = True
+
+
+def find_submission(target: Target, sample: Sample | None, test_ids: list[str], ask: CompetitionConfig) -> tuple[SubmissionFormat, Reason]:
+    """The submission's format, and the reason for its kind of answer.
+
+    Raises: CompetitionError where the sample's columns cannot hold the answer.
+    """
+    task = target.task
+    guess = Guess(ask.answer, "asked for") if ask.answer != "auto" else _answer(target, sample)
+    if guess.value not in ANSWERS[task.kind]:
+        raise CompetitionError(f"answer {guess.value!r} is impossible for a {task.kind} task: it takes {', '.join(ANSWERS[task.kind])}")
+    answer: Answer = next(known for known in get_args(Answer) if known == guess.value)
+    reason = Reason("answer", answer, guess.why, guess.sure)
+    if sample is None:
+        columns = task.classes if answer == "probabilities" else (("label",) if target.columns[:1] != ("label",) and len(target.columns) > 1 else target.columns)
+        filler = {"probability": "0.5", "probabilities": repr(1 / len(task.classes)), "number": "0"}.get(answer, task.classes[0])
+        rows = pd.DataFrame({"id": test_ids, **dict.fromkeys(columns, filler)}, dtype="str")
+        return SubmissionFormat(answer, rows, "id", columns), reason
+    if answer == "probabilities":
+        unknown = [name for name in sample.answer_columns if name not in task.classes]
+        if unknown:
+            raise CompetitionError(f"{sample.path}: {len(unknown)} columns are none of the classes ({examples(task.classes)}): {examples(unknown)}")
+        if task.one_of_many and (lacking := [name for name in task.classes if name not in sample.answer_columns]):
+            raise CompetitionError(f"{sample.path}: {len(lacking)} classes have no column: {examples(lacking)}")
+    elif len(sample.answer_columns) > 1:
+        raise CompetitionError(f"{sample.path}: answer {answer!r} goes into one column, the sample has {len(sample.answer_columns)}: {examples(sample.answer_columns)}")
+    return SubmissionFormat(answer, sample.frame, sample.id_column, sample.answer_columns, sample.path), reason
+
+
+def find_metric(target: Target, sample: Sample | None, submission: SubmissionFormat, ask: CompetitionConfig) -> Reason:
+    """What the leaderboard probably scores by.
+
+    Raises: CompetitionError for a metric asked for that is not known or does not fit the task.
+    """
+    if ask.metric != "auto":
+        from competition.metrics import check_metric
+
+        return Reason("metric", check_metric(ask.metric, target.task), "asked for")
+    guess = _metric(target, sample, submission)
+    return Reason("metric", guess.value, guess.why, guess.sure)
+
+
+def _answer(target: Target, sample: Sample | None) -> Guess:
+    kind = target.task.kind
+    if kind == "regression":
+        return Guess("number", "the target is a number")
+    if sample is None:
+        return Guess("labels" if kind == "multilabel" else "label", "no sample submission: a format of our own", False)
+    if len(sample.answer_columns) > 1:
+        return Guess("probabilities", f"the sample has {len(sample.answer_columns)} columns, one a class")
+    if kind == "multilabel":
+        return Guess("labels", "the sample has one column, and cells are lists")
+    if kind == "multiclass":
+        return Guess("label", f"the sample has one column for {len(target.task.classes)} classes")
+    return _binary_answer(target, sample)
+
+
+def _binary_answer(target: Target, sample: Sample) -> Guess:
+    cells = sorted(set(sample.frame[sample.answer_columns[0]].str.strip()))
+    numbers = _numbers(cells)
+    if numbers is None and set(cells) <= {*target.task.classes, ""}:
+        return Guess("label", f"the sample holds class names ({examples(cells)})")
+    if set(cells) == set(target.task.classes):
+        return Guess("label", f"the sample holds both classes ({examples(cells)})", False)
+    if len(cells) == 1:
+        fraction = numbers is not None and bool((numbers % 1).any())
+        return Guess("probability", f"two classes and one column of numbers; the sample holds {cells[0]!r} in all rows", fraction)
+    return Guess("probability", "two classes and one column of numbers")
+
+
+def _metric(target: Target, sample: Sample | None, submission: SubmissionFormat) -> Guess:
+    kind, answer = target.task.kind, submission.answer
+    if kind == "regression":
+        return Guess("rmse", "the target is a number", False)
+    if answer == "probability":
+        guessed = sample is not None and sample.frame[sample.answer_columns[0]].nunique() == 1
+        return Guess("roc_auc", "two classes and one column of probabilities; log loss is asked for as well" + (", and the sample is constant" if guessed else ""), False)
+    if answer == "labels":
+        return Guess("f1_micro", "lists of labels", False)
+    if answer == "label":
+        return _label_metric(target, sample)
+    if len(target.columns) > 1:
+        return Guess("roc_auc", f"{len(target.columns)} columns of 0 and 1: the mean of the columns' areas", False)
+    values = _numbers(sample.frame[list(submission.answer_columns)].to_numpy().ravel().tolist()) if sample else None
+    if values is not None and (abs(values.reshape(-1, len(submission.answer_columns)).sum(axis=1) - 1) <= ROW_SUM_TOLERANCE).all():
+        return Guess("log_loss", "the sample's probabilities sum to 1 in each row")
+    return Guess("log_loss", "one column a class", False)
+
+
+def _label_metric(target: Target, sample: Sample | None) -> Guess:
+    if sample is not None:
+        cells = sample.frame[sample.answer_columns[0]].str.strip()
+        several = cells.map(lambda cell: len(split_labels(cell, " ")) if cell not in target.task.classes else 1)
+        if (several > 1).mean() > 0.5:
+            count = int(several.max())
+            return Guess("accuracy", f"class names; the sample lists {count} a row, best first, which looks like MAP@{count}", False)
+    numbers = _numbers(list(target.task.classes))
+    if numbers is not None and 3 <= len(numbers) <= 10 and np.array_equal(np.sort(numbers), np.arange(len(numbers)) + numbers.min()) and len(numbers) != 10:
+        return Guess("accuracy", f"class labels; {len(numbers)} consecutive numbers may be grades, scored by a weighted kappa", False)
+    return Guess("accuracy", "class labels")
+
+
+def _numbers(cells: list[str]) -> np.ndarray | None:
+    try:
+        values = np.asarray([float(cell) for cell in cells])
+    except ValueError:
+        return None
+    return values if np.isfinite(values).all() else None

@@ -1,0 +1,242 @@
+"""What is to be predicted: which column or columns, what kind of answer, which classes.
+
+Legend: N rows, K classes.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from competition.config import CompetitionConfig
+from competition.contest import Reason
+from competition.detect_labels import Rows, column_of_classes
+from competition.detect_sample import Sample
+from competition.errors import CompetitionError, choose, examples
+from competition.image_index import words
+from competition.task import Kind, Task
+
+TARGET_WORDS = "label labels target targets class classes category diagnosis species breed tags attribute attributes answer y".split()
+NUMBER_WORDS = frozenset("age count score price weight height rating pawpularity number amount value length width area percent percentage biomass yield".split())
+NEGATIVE = frozenset("0 0.0 false no n none negative neg normal healthy benign absent real".split())
+POSITIVE = frozenset("1 1.0 true yes y positive pos abnormal malignant present fake".split())
+SEPARATORS = " ,;|"
+OFTEN_REUSED = 2  # lists of labels reuse few words: at most one word for so many different cells
+
+
+@dataclass(frozen=True)
+class Target:
+    """The answers of some rows: truth is float32 N x K (Task.encode), kept: which rows have one."""
+
+    task: Task
+    columns: tuple[str, ...]
+    truth: np.ndarray
+    kept: np.ndarray
+    separator: str = " "
+    reasons: tuple[Reason, ...] = ()
+
+
+def find_target(train: Rows, sample: Sample | None, test_columns: Sequence[str], ask: CompetitionConfig) -> Target:
+    """What the training rows say about the answer.
+
+    Raises: CompetitionError where no column is it, and where what is asked for does not fit what the column holds.
+    """
+    columns, reason = target_columns(train, sample, test_columns, ask)
+    if len(columns) > 1:
+        task, why = _task_of_columns(train, columns, ask)
+        separator = " "
+    else:
+        values = train.frame[columns[0]].str.strip().tolist()
+        task, separator, why = _task_of_values(values, columns[0], sample, ask)
+    truth, kept = encode(train, task, columns, separator)
+    if not kept.any():
+        raise CompetitionError(f"{train.where}: column {columns[0]!r} is empty in all {len(kept):,} rows")
+    return Target(task, columns, truth[kept], kept, separator, (reason, why))
+
+
+def encode(rows: Rows, task: Task, columns: Sequence[str], separator: str) -> tuple[np.ndarray, np.ndarray]:
+    """Truth as float32 N x K, and for which of the N rows there is one."""
+    if len(columns) > 1:
+        try:
+            truth = rows.frame[list(columns)].to_numpy(dtype=np.float32)
+        except ValueError as error:
+            raise CompetitionError(f"{rows.where}: columns {examples(columns)} should hold 0 and 1: {error}") from None
+        return truth, np.ones(len(truth), dtype=bool)
+    values = rows.frame[columns[0]].str.strip().tolist()
+    kept = np.asarray([value != "" for value in values], dtype=bool)
+    if task.kind == "multilabel":
+        lists = [split_labels(value, separator) for value in values]
+        return task.encode(lists), np.ones(len(lists), dtype=bool)
+    truth = np.zeros((len(values), len(task.classes)), dtype=np.float32)
+    truth[kept] = task.encode([value for value in values if value])
+    return truth, kept
+
+
+def split_labels(value: str, separator: str) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in value.split(separator if separator != " " else None) if part.strip()))
+
+
+def target_columns(train: Rows, sample: Sample | None, test_columns: Sequence[str], ask: CompetitionConfig) -> tuple[tuple[str, ...], Reason]:
+    """The columns to predict, and why these."""
+    there = [name for name in train.frame.columns if name and name != train.column]
+    if ask.target_columns:
+        for name in ask.target_columns:
+            if name not in there:
+                near = _nearest(name, there)
+                raise CompetitionError(f"{train.where}: there is no column {name!r} to predict{near}; its columns are {examples(there, 12)}")
+        return ask.target_columns, Reason("target", ", ".join(ask.target_columns), "asked for")
+    if sample is not None:
+        if set(sample.answer_columns) <= set(there):
+            return sample.answer_columns, _target_reason(sample.answer_columns, "the sample submission has the same")
+        folded = {name.lower().strip(): name for name in there}
+        if all(name.lower().strip() in folded for name in sample.answer_columns):
+            names = tuple(folded[name.lower().strip()] for name in sample.answer_columns)
+            return names, _target_reason(names, "the sample submission has the same but for capitals")
+        if len(sample.answer_columns) > 1 and (named := column_of_classes(train.frame, sample.answer_columns, train.column)):
+            return (named,), _target_reason((named,), "its values are the sample submission's columns")
+    open_to_choice = [name for name in there if name not in test_columns and train.frame[name].nunique() > 1]
+    if len(open_to_choice) == 1:
+        return (open_to_choice[0],), _target_reason(open_to_choice, "the only column left beside the ids" if len(there) > 1 else f"what {train.where} say")
+    for word in TARGET_WORDS:
+        if named := [name for name in open_to_choice if word in words(name)]:
+            return (named[0],), _target_reason(named[:1], f"its name; it might be {examples(n for n in open_to_choice if n != named[0])}", sure=False)
+    wanted = f", the sample submission asks for {examples(sample.answer_columns)}" if sample else ""
+    raise CompetitionError(
+        f"{train.where}: no column of labels was found{wanted}; its columns are {examples(train.frame.columns, 12)}: name one by --competition.target-columns"
+    )
+
+
+def _task_of_columns(train: Rows, columns: Sequence[str], ask: CompetitionConfig) -> tuple[Task, Reason]:
+    values = train.frame[list(columns)]
+    empty = (values == "").any(axis=1)
+    if empty.any():
+        raise CompetitionError(f"{train.where}: {int(empty.sum()):,} rows have empty cells among {examples(columns)}, the first is row {int(empty.to_numpy().argmax()) + 1}")
+    distinct = {value for name in columns for value in values[name].unique()}
+    if not {_as_number(value) for value in distinct} <= {0.0, 1.0}:
+        raise CompetitionError(f"{train.where}: columns {examples(columns)} should hold 0 and 1, they hold {examples(sorted(distinct))}: choose one by --competition.target-columns")
+    one_a_row = bool((values.to_numpy(dtype=np.float32).sum(axis=1) == 1).all())
+    kind: Kind = ("binary" if len(columns) == 2 else "multiclass") if one_a_row else "multilabel"
+    why = f"{len(columns)} columns of 0 and 1, " + ("one 1 a row" if one_a_row else "any number of them in a row")
+    if ask.task not in ("auto", kind):
+        if ask.task != "multilabel":
+            raise CompetitionError(f"task {ask.task!r} is impossible: {train.where} has {why}, which is {kind}")
+        return Task("multilabel", tuple(columns)), Reason("task", "multilabel", "asked for")
+    return Task(kind, tuple(columns)), Reason("task", kind, why)
+
+
+def _task_of_values(values: Sequence[str], column: str, sample: Sample | None, ask: CompetitionConfig) -> tuple[Task, str, Reason]:
+    distinct = sorted({value for value in values if value})
+    filled = sum(value != "" for value in values)
+    separator = separator_of(distinct)
+    kind, why, sure = _kind_of_values(distinct, filled, column, separator, sample)
+    if ask.task not in ("auto", kind):
+        kind, why, sure = ask.task, "asked for", True
+    if kind == "regression":
+        wrong = [value for value in distinct if _as_number(value) is None]
+        if wrong:
+            raise CompetitionError(f"task 'regression' is impossible: column {column!r} holds {examples(wrong)}, which are no numbers")
+        return Task(kind, (column,)), " ", Reason("task", kind, why, sure)
+    if kind == "multilabel":
+        separator = separator or " "
+        classes = in_order({name for value in distinct for name in split_labels(value, separator)})
+    else:
+        classes = in_order(distinct)
+    if kind == "binary" and len(classes) != 2:
+        raise CompetitionError(f"task 'binary' is impossible: column {column!r} holds {len(classes):,} classes ({examples(classes)})")
+    if sample is not None and len(sample.answer_columns) > 1 and set(classes) <= set(sample.answer_columns):
+        classes = list(sample.answer_columns)
+        if kind == "binary" and len(classes) > 2:
+            kind = "multiclass"
+    elif kind == "binary":
+        classes = positive_last(classes, sample.answer_columns[0] if sample else "")
+    return Task(kind, tuple(classes)), separator or " ", Reason("task", kind, why, sure)
+
+
+def _kind_of_values(distinct: Sequence[str], rows: int, column: str, separator: str | None, sample: Sample | None) -> tuple[Kind, str, bool]:
+    if separator is not None:
+        return "multilabel", f"cells of {column!r} are lists such as {next(value for value in distinct if separator in value)!r}", True
+    if len(distinct) == 2:
+        return "binary", f"{column!r} holds {distinct[0]!r} and {distinct[1]!r}", True
+    numbers = [_as_number(value) for value in distinct]
+    if all(number is not None for number in numbers):
+        asked = [_as_number(value) for value in sample.frame[sample.answer_columns[0]].unique()] if sample and len(sample.answer_columns) == 1 else []
+        if any(number is not None and number % 1 for number in numbers):
+            return "regression", f"{column!r} holds numbers with a fraction", True
+        if any(number is not None and number % 1 for number in asked):
+            return "regression", f"the sample submission has fractions for {column!r}", True
+        if not NUMBER_WORDS.isdisjoint(words(column)):
+            return "regression", f"{column!r} is the name of a number", False
+        if len(distinct) > rows / 2:
+            return "regression", f"{column!r} holds {len(distinct):,} different whole numbers in {rows:,} rows", False
+        return "multiclass", f"{column!r} holds {len(distinct):,} different whole numbers", len(distinct) <= 30
+    return "multiclass", f"{column!r} holds {len(distinct):,} different names", True
+
+
+def separator_of(distinct: Sequence[str]) -> str | None:
+    """What separates the labels where cells are lists of labels; None where a cell is one label.
+
+    "Common wheat" is one: its words do not come alone or in other cells. Lists are of numbers, or of words that stand
+    alone too, or reuse few words in many cells.
+    """
+    if len(distinct) < 3:
+        return None
+    for separator in SEPARATORS[::-1]:
+        lists = [split_labels(value, separator) for value in distinct]
+        several = [parts for parts in lists if len(parts) > 1]
+        if not several:
+            continue
+        alone = {parts[0] for parts in lists if len(parts) == 1}
+        known = {part for parts in lists for part in parts}
+        if all(re.fullmatch(r"-?\d+", part) for part in known):
+            return separator
+        if len(known) * OFTEN_REUSED <= len(distinct) or (alone and sum(alone.issuperset(parts) for parts in several) * 2 >= len(several)):
+            return separator
+    return None
+
+
+def in_order(names: Sequence[str] | set[str]) -> list[str]:
+    """Class names by number where all are numbers, else by letter."""
+    by_number = all(_as_number(name) is not None for name in names)
+    return sorted(names, key=lambda name: (float(name), name) if by_number else (0.0, name))
+
+
+def positive_last(classes: Sequence[str], answer_column: str) -> list[str]:
+    """The two classes with the positive one second: the one that the answer's column is called after, or that says so, else by order."""
+    first, second = classes
+    named = set(words(answer_column))
+    if first.lower() in named and second.lower() not in named:
+        return [second, first]
+    if first.lower() in POSITIVE or second.lower() in NEGATIVE:
+        return [second, first]
+    return [first, second]
+
+
+def _as_number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if np.isfinite(number) and "_" not in value else None
+
+
+def _nearest(name: str, there: Sequence[str]) -> str:
+    try:
+        choose("column", name, there)
+    except CompetitionError as error:
+        text = str(error)
+        return f" ({text[text.index('perhaps') :]})" if "perhaps" in text else ""
+    return ""
+
+
+def _target_reason(columns: Sequence[str], why: str, sure: bool = True) -> Reason:
+    return Reason("target", examples(columns), why, sure)
+
+
+def frame_of(train: Rows, kept: np.ndarray) -> pd.DataFrame:
+    """Columns `id`, `image` and then the label table's other columns, for the rows that are kept."""
+    others = train.frame.drop(columns=[train.column] if train.column else [])
+    others = others.rename(columns={name: f"{name} (table)" for name in ("id", "image") if name in others.columns})
+    frame = pd.DataFrame({"id": pd.Series(train.ids, dtype="str"), "image": pd.Series(train.images, dtype="str")})
+    return pd.concat([frame, others.reset_index(drop=True)], axis=1)[kept].reset_index(drop=True)

@@ -1,0 +1,107 @@
+"""Which images are to be answered for, and in which order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from competition.contest import Reason
+from competition.detect_labels import Candidate, Rows, folder_rows, missing_images, short_ids
+from competition.detect_sample import Sample
+from competition.errors import CompetitionError, examples
+from competition.image_index import ImageIndex, role_of
+from competition.text_tables import Tables
+
+
+@dataclass(frozen=True)
+class TestRows:
+    """Ids (unique) and their images; labelled: the same images with what table or folders say about them, where they do."""
+
+    ids: list[str]
+    images: list[str]
+    reason: Reason
+    labelled: Rows | None = None
+    notes: tuple[str, ...] = ()
+
+
+def sample_test(sample: Sample, tables: Tables, index: ImageIndex, train: Rows, where: str) -> TestRows:
+    """The images that the sample submission's ids mean: directly, or by way of a table that has both ids and file names.
+
+    Raises: CompetitionError where ids have no image.
+    """
+    ids = list(dict.fromkeys(sample.ids))
+    match = index.match(ids, "test")
+    known = set(train.images)
+    taken = [path is not None and path in known for path in match.images]
+    images = [None if is_train else path for path, is_train in zip(match.images, taken, strict=True)]
+    why = f"the ids of {sample.path}"
+    if None in images and (translated := _translated(ids, sample, tables, index)):
+        images, table = translated
+        why += f", whose images {table} names"
+    missing = [identifier for identifier, path in zip(ids, images, strict=True) if path is None]
+    if missing and sum(taken):
+        raise CompetitionError(
+            f"{sample.path}: {sum(taken):,} of {len(ids):,} ids are images that {train.where} labels, not test images: {examples(i for i, t in zip(ids, taken, strict=True) if t)}"
+        )
+    if missing:
+        raise missing_images(sample.path, sample.id_column, missing, len(ids), index, "test")
+    found = [path for path in images if path is not None]
+    test_folder = index.of_role("test")
+    spare = len(set(test_folder) - set(found))
+    notes = (f"{spare:,} images of the test folder are not in {sample.path}: they are left out",) if spare else ()
+    labelled = _test_folders(found, train)
+    return TestRows(ids, found, Reason("test", f"{len(ids):,} images", why), labelled, notes)
+
+
+def found_test(candidates: Sequence[Candidate], index: ImageIndex, train: Rows, where: str) -> TestRows:
+    """The test images where there is no sample submission: those of a test table, else of a test folder, else those without a label.
+
+    Raises: CompetitionError where there are none.
+    """
+    for candidate in candidates:
+        if candidate.path != train.where and role_of(candidate.path.rpartition("/")[2]) == "test":
+            ids = list(dict.fromkeys(candidate.frame[candidate.column].str.strip()))
+            match = index.match(ids, "test")
+            if match.missing:
+                raise missing_images(candidate.path, candidate.column, [ids[place] for place in match.missing], len(ids), index, "test")
+            images = [image for image in match.images if image is not None]
+            labelled = Rows(candidate.path, candidate.column, candidate.frame, candidate.frame[candidate.column].str.strip().tolist(), images)
+            return TestRows(ids, images, Reason("test", f"{len(ids):,} images", f"the rows of {candidate.path}"), labelled if len(images) == len(candidate.frame) else None)
+    known = set(train.images)
+    paths = [path for path in index.of_role("test") if path not in known]
+    why, sure = "the test folder", True
+    if not paths:
+        paths = [path for path in index.of_role(None) if path not in known]
+        why, sure = "images without a label", False
+    if not paths:
+        raise CompetitionError(f"{where}: the test set is empty: no sample submission, no test table, and no folder of test images")
+    labelled = _test_folders(paths, train)
+    ids = labelled.ids if labelled else short_ids(paths, "")
+    return TestRows(ids, paths, Reason("test", f"{len(ids):,} images", why, sure), labelled)
+
+
+def _test_folders(paths: Sequence[str], train: Rows) -> Rows | None:
+    """The test images with their folders as labels, where these are classes that training has too."""
+    rows = folder_rows(paths)
+    if rows is None or train.column is not None or not set(rows.frame["label"]) <= set(train.frame["label"]):
+        return None
+    return rows
+
+
+def _translated(ids: Sequence[str], sample: Sample, tables: Tables, index: ImageIndex) -> tuple[list[str | None], str] | None:
+    """Images of ids that are no file names, from a table that holds these ids in one column and file names in another."""
+    wanted = set(ids)
+    for path, table in tables.of.items():
+        if path == sample.path:
+            continue
+        frame: pd.DataFrame = table.frame
+        for id_column in frame.columns:
+            if not wanted <= set(frame[id_column].str.strip()):
+                continue
+            for name in frame.columns:
+                if name != id_column and index.share(frame[name].tolist()) > 0.9:
+                    file_of = dict(zip(frame[id_column].str.strip(), frame[name].str.strip(), strict=True))
+                    match = index.match([file_of[identifier] for identifier in ids], "test")
+                    if not match.missing:
+                        return match.images, path
+    return None

@@ -1,0 +1,137 @@
+"""One read-only view of a competition: a directory or an archive, in which archives are seen as folders.
+
+    train.zip inside a directory or a zip  ->  "train.zip/a.jpg", "train.zip/b.jpg", ...
+
+Nothing is unpacked beside the data.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from competition.archives import ARCHIVES, DiskFolder, Folder, archive_suffix
+from competition.errors import CompetitionError
+
+JUNK_NAMES = ("Thumbs.db", "thumbs.db", "desktop.ini", "Desktop.ini")  # besides __MACOSX and whatever is hidden (.DS_Store, ._x)
+HIGHEST_NESTING = 3  # an archive in an archive in an archive; deeper is no competition
+
+
+class Files:
+    """Paths with forward slashes, in the order they were found, and their bytes.
+
+    left_out: archives that were not opened because a folder of their name stands beside them (train/ and train.zip).
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.left_out: list[str] = []
+        self._home: dict[str, tuple[Folder, int]] = {}  # path -> folder, length of the folder's own path
+        if not root.exists():
+            raise CompetitionError(f"{root}: there is no such directory or archive")
+        if root.is_dir():
+            self._mount(DiskFolder(root, list(_walk(root))), "", str(root), 0)
+        elif suffix := archive_suffix(root.name):
+            from competition.spans import FileSpan
+
+            self._mount(ARCHIVES[suffix](FileSpan(root), str(root)), "", str(root), 0)
+        else:
+            raise CompetitionError(f"{root}: is neither a directory nor an archive ({', '.join(ARCHIVES)})")
+
+    @property
+    def paths(self) -> list[str]:
+        return list(self._home)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._home
+
+    def read(self, path: str) -> bytes:
+        """The file's bytes.
+
+        Raises: CompetitionError for a path that is not there, and for a file that is damaged or encrypted.
+        """
+        folder, name = self._at(path)
+        return folder.read(name)
+
+    def head(self, path: str, most: int) -> bytes:
+        """The first bytes of the file, at most `most`."""
+        folder, name = self._at(path)
+        return folder.head(name, most)
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """The file's bytes in pieces of a few megabytes."""
+        folder, name = self._at(path)
+        return folder.chunks(name)
+
+    def size(self, path: str) -> int:
+        """Bytes, unpacked."""
+        folder, name = self._at(path)
+        return folder.size(name)
+
+    def stamp(self, paths: Sequence[str]) -> str:
+        """Sixteen hex digits that change when one of the files does: by size and time on disk, by size and checksum in a zip."""
+        digest = hashlib.sha256()
+        for path in paths:
+            folder, name = self._at(path)
+            digest.update(repr((path, folder.stamp(name))).encode())
+        return digest.hexdigest()[:16]
+
+    def _at(self, path: str) -> tuple[Folder, str]:
+        try:
+            folder, begin = self._home[path]
+        except KeyError:
+            raise CompetitionError(f"{self.root}: there is no file {path!r}") from None
+        return folder, path[begin:]
+
+    def _mount(self, folder: Folder, prefix: str, where: str, depth: int) -> None:
+        names = [name for name in folder.names if not is_junk(name)]
+        archives = [name for name in names if archive_suffix(name)]
+        home = (folder, len(prefix))
+        if not archives:
+            self._home.update(dict.fromkeys([prefix + name for name in names] if prefix else names, home))
+            return
+        folders = set(_folders(names))
+        for name in names:
+            suffix = archive_suffix(name)
+            if suffix is None:
+                self._home[prefix + name] = home
+            elif name[: -len(suffix)] in folders:
+                self.left_out.append(prefix + name)
+            elif depth < HIGHEST_NESTING:
+                inside = f"{where}/{name}"
+                self._mount(ARCHIVES[suffix](folder.inner(name), inside), f"{prefix}{name}/", inside, depth + 1)
+
+
+def is_junk(name: str) -> bool:
+    """Whether a file is one that systems leave behind, or hidden."""
+    return name[0] == "." or "/." in name or "__MACOSX" in name or name.endswith(JUNK_NAMES)
+
+
+def _folders(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        while "/" in name:
+            name = name.rpartition("/")[0]
+            yield name
+
+
+def _walk(root: Path) -> Iterator[str]:
+    """Files under the root, folder by folder in alphabetical order; links are followed, once each."""
+    seen: set[str] = set()
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        real = os.path.realpath(root / folder)
+        if real in seen:
+            continue
+        seen.add(real)
+        below: list[str] = []
+        with os.scandir(root / folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                path = folder + entry.name
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    below.append(path + "/")
+                elif entry.is_file():
+                    yield path
+        waiting.extend(reversed(below))

@@ -1,0 +1,114 @@
+"""A competition on one screen, and as an editable file."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from statistics import median
+
+import numpy as np
+
+from competition.console import console, say, table
+from competition.contest import Competition
+from competition.errors import CompetitionError
+
+LOOKED_AT_IMAGES = 40
+SHOWN_CLASSES = 12
+BAR_WIDTH = 24
+DOUBT = "?"
+
+
+def show(competition: Competition) -> None:
+    """Prints what was found: counts, classes, images, and each guess with its reason."""
+    rows = len(competition.train)
+    truth = " with labels of its own" if competition.test_truth is not None else ""
+    console.print(f"[bold]{competition.name}[/bold]  {rows:,} training images, {len(competition.test):,} test images{truth}  ", end="")
+    say(f"({competition.source})")
+    for line in image_lines(competition):
+        say(line)
+    table("classes" if competition.task.kind != "regression" else "target", *class_rows(competition), right=(1, 2))
+    submission = competition.submission
+    say(f"submission: {len(submission.rows):,} rows of {', '.join([submission.id_column, *_few(submission.answer_columns)])}")
+    table(
+        f"what was understood ({DOUBT}: a guess to look at)",
+        ["", "what", "is", "because"],
+        [["" if reason.sure else DOUBT, reason.what, reason.value, reason.why] for reason in competition.reasons],
+    )
+    for note in competition.notes:
+        say(f"note: {note}")
+    say("To change any of it: python -m competition use, and edit competition.toml")
+
+
+def image_lines(competition: Competition) -> Iterator[str]:
+    """Sizes and channels of some training and test images, from their headers; and what is wrong with one that cannot be read."""
+    keys = [*_spread(competition.train["image"].tolist()), *_spread(competition.test["image"].tolist())]
+    shapes = []
+    for key in keys:
+        try:
+            shapes.append(competition.images.shape(key))
+        except CompetitionError as error:
+            yield f"damaged: {error}"
+    if not shapes:
+        return
+    heights, widths = [shape.height for shape in shapes], [shape.width for shape in shapes]
+    kinds = Counter({1: "grey", 3: "RGB", 4: "CMYK"}.get(shape.channels, f"{shape.channels} channels") for shape in shapes)
+    modes = ", ".join(f"{kind} {count / len(shapes):.0%}" if len(kinds) > 1 else f"all {kind}" for kind, count in kinds.most_common())
+    size = f"{_range(heights)} high, {_range(widths)} wide" if len({*heights, *widths}) > 1 else f"all {heights[0]} x {widths[0]}"
+    yield f"images: {size}, {modes} (of {len(shapes)} looked at)"
+
+
+def class_rows(competition: Competition) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table of classes: images of each, with a bar; or the spread of a number."""
+    truth, task = competition.truth, competition.task
+    if task.kind == "regression":
+        marks = (0, 0.25, 0.5, 0.75, 1)
+        values = np.quantile(truth[:, 0], marks)
+        return [task.classes[0], "", ""], [[name, f"{value:g}", ""] for name, value in zip(("least", "quarter", "median", "three quarters", "most"), values, strict=True)]
+    counts = truth.sum(axis=0)
+    order = np.argsort(-counts, kind="stable") if len(counts) > SHOWN_CLASSES else np.arange(len(counts))
+    highest = max(1.0, float(counts.max()))
+    rows = [
+        [task.classes[place], f"{int(counts[place]):,}", f"{counts[place] / max(1, len(truth)):.1%}", "█" * max(1 if counts[place] else 0, round(BAR_WIDTH * counts[place] / highest))]
+        for place in order[:SHOWN_CLASSES]
+    ]
+    if len(order) > SHOWN_CLASSES:
+        rest = counts[order[SHOWN_CLASSES:]]
+        rows.append([f"and {len(rest):,} more", f"{int(rest.min()):,} to {int(rest.max()):,}", "", ""])
+    return ["name", "images", "share", ""], rows
+
+
+def toml_text(competition: Competition, source: str) -> str:
+    """competition.toml: the source as a value; each guess as a comment with its reason, which sets it once the mark is taken away."""
+    lines = [
+        f"# {competition.name}: written by `python -m competition use`. What is marked with # is detected at each start;",
+        "# take the mark away, and change the value, to set it.",
+        "",
+        "[competition]",
+        f"source = {_toml(source)}",
+    ]
+    why_of = {reason.what: reason for reason in competition.reasons}
+    settled = competition.settled
+    keys = {"slug": competition.name, "metric": competition.metric}
+    if settled is not None:
+        keys = {key: value for key, value in settled.model_dump(mode="json").items() if key != "source" and value not in ("auto", [])}
+    for key, value in keys.items():
+        reason = why_of.get({"target_columns": "target"}.get(key, key))
+        lines += ["", *([f"# {'doubtful: ' if not reason.sure else ''}{' '.join(reason.why.split())}"] if reason else []), f"# {key} = {_toml(value)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: str | list[str]) -> str:
+    # A JSON string or list of strings is one in TOML too, DEL apart.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _spread(keys: list[str]) -> list[str]:
+    step = max(1, len(keys) // LOOKED_AT_IMAGES)
+    return keys[::step][:LOOKED_AT_IMAGES]
+
+
+def _range(values: list[int]) -> str:
+    return str(values[0]) if len(set(values)) == 1 else f"{min(values)} to {max(values)} px (median {median(values):g})"
+
+
+def _few(names: tuple[str, ...]) -> list[str]:
+    return list(names) if len(names) <= 4 else [*names[:3], f"... {len(names) - 3} more"]

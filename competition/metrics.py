@@ -1,0 +1,245 @@
+"""What a leaderboard scores by: pure functions (truth, probs, task) -> float, and METRICS, the dictionary of them.
+
+Legend: N rows, K columns of a table. truth is float32 N x K as `Task.encode` gives it, probs N x K, both in the same order of rows.
+
+Metrics of labels decide first: the likeliest class, or for a multilabel task each class of at least 0.5. scikit-learn takes
+more than a second to import, so it is imported where it is used.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from competition.errors import CompetitionError, choose, examples
+from competition.task import Kind, Task
+
+SURE = 1e-6  # graders clip at 2e-16, where one sure mistake among n rows costs 36/n; so tables are scored and written clipped here
+THRESHOLD = 0.5
+ONE_OF_MANY: tuple[Kind, ...] = ("binary", "multiclass")
+CLASSES: tuple[Kind, ...] = ("binary", "multiclass", "multilabel")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric and what it is good for.
+
+    tasks: the kinds of task it serves. needs: whether it looks at the probabilities (or numbers) or at the labels decided from them.
+    """
+
+    function: Callable[[np.ndarray, np.ndarray, Task], float]
+    greater_is_better: bool
+    tasks: tuple[Kind, ...]
+    needs: Literal["probs", "labels"]
+    doc: str
+
+
+def score(metric: str, truth: np.ndarray, predicted: "pd.DataFrame | np.ndarray", task: Task) -> float:
+    """The metric's value; nan where it is not defined (an AUC of rows that are all of one class).
+
+    Rows of a DataFrame are taken in their order: whoever has ids aligns by them first.
+
+    Raises: CompetitionError for an unknown metric, one that does not fit the task, and shapes or columns that do not fit.
+    """
+    check_metric(metric, task)
+    if isinstance(predicted, pd.DataFrame):
+        if list(predicted.columns) != list(task.classes):
+            raise CompetitionError(
+                f"columns should be the classes in their order ({examples(task.classes)}), they are {examples(predicted.columns)}"
+            )
+        predicted = predicted.to_numpy()
+    if truth.shape != predicted.shape or truth.ndim != 2 or truth.shape[1] != len(task.classes):
+        raise CompetitionError(f"truth is {truth.shape} and predictions are {predicted.shape}: both should be rows x {len(task.classes)}")
+    if not len(truth):
+        raise CompetitionError(f"there are no rows to compute {metric} of")
+    return float(METRICS[metric].function(truth, predicted.astype(np.float64, copy=False), task))
+
+
+def default_metric(task: Task) -> str:
+    """The metric most often used for such a task, for where a competition does not say."""
+    return {"binary": "roc_auc", "multiclass": "accuracy", "multilabel": "roc_auc", "regression": "rmse"}[task.kind]
+
+
+def check_metric(name: str, task: Task) -> str:
+    """`name` itself where it is a metric that fits the task.
+
+    Raises: CompetitionError that names the nearest metrics, or those that fit.
+    """
+    choose("metric", name, METRICS)
+    if task.kind not in METRICS[name].tasks:
+        fitting = ", ".join(other for other, metric in METRICS.items() if task.kind in metric.tasks)
+        raise CompetitionError(f"metric {name!r} does not fit a {task.kind} task: use {fitting}")
+    if name == "qwk":
+        _numeric_order(task)
+    return name
+
+
+def decide(probs: np.ndarray, task: Task, at_least_one: bool = False) -> np.ndarray:
+    """bool N x K: the likeliest class (the first of equals), or for a multilabel task each class of at least 0.5.
+
+    at_least_one: a multilabel row in which nothing reaches 0.5 gets its likeliest class.
+    """
+    likeliest = np.arange(len(task.classes)) == probs.argmax(axis=1)[:, None]
+    if task.one_of_many:
+        return likeliest
+    chosen = probs >= THRESHOLD
+    return chosen | (likeliest & ~chosen.any(axis=1, keepdims=True)) if at_least_one else chosen
+
+
+def clip_sure(probs: np.ndarray, task: Task) -> np.ndarray:
+    """float64 N x K of probabilities in [1e-6, 1 - 1e-6]; rows of a one-of-many task are then made to sum to 1 again."""
+    clipped = np.clip(probs.astype(np.float64), SURE, 1 - SURE)
+    return clipped / clipped.sum(axis=1, keepdims=True) if task.one_of_many else clipped
+
+
+def accuracy(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Share of rows that are right; a multilabel row is right when all its labels are."""
+    return float((decide(probs, task) == (truth > THRESHOLD)).all(axis=1).mean())
+
+
+def balanced_accuracy(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Mean over classes of the share of their rows that are found; classes without rows are left out."""
+    true = truth > THRESHOLD
+    rows = true.sum(axis=0)
+    found = (true & decide(probs, task)).sum(axis=0)
+    return float((found[rows > 0] / rows[rows > 0]).mean())
+
+
+def log_loss(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Mean of -ln p(true class), natural logarithm; for a multilabel task the mean over all cells.
+
+    Scored as it is submitted, see `clip_sure`: the smallest possible value is about 1e-6 times the number of classes.
+    """
+    clipped = clip_sure(probs, task)
+    if task.one_of_many:
+        return float(-(truth * np.log(clipped)).sum(axis=1).mean())
+    return float(-(truth * np.log(clipped) + (1 - truth) * np.log1p(-clipped)).mean())
+
+
+def roc_auc(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Area under the ROC curve: of the positive class (binary), one class against the rest (multiclass), of each column (multilabel).
+
+    The mean over columns; a column whose rows are all of one kind has none and is left out, nan where none remains.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    return _mean_of_columns(truth, probs, task, roc_auc_score)
+
+
+def average_precision(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Area under the precision-recall curve, as steps; columns as for `roc_auc`."""
+    from sklearn.metrics import average_precision_score
+
+    return _mean_of_columns(truth, probs, task, average_precision_score)
+
+
+def f1_macro(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Mean of the classes' F1. A class that is neither true nor guessed anywhere is left out; one that is only guessed counts as 0."""
+    hits, misses = _hits_and_misses(truth, probs, task)
+    seen = hits + misses > 0
+    return float((2 * hits[seen] / (2 * hits[seen] + misses[seen])).mean()) if seen.any() else 1.0
+
+
+def f1_micro(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """F1 of all decisions pooled; for one class a row it equals accuracy."""
+    hits, misses = (counts.sum() for counts in _hits_and_misses(truth, probs, task))
+    return float(2 * hits / (2 * hits + misses)) if hits + misses else 1.0
+
+
+def mcc(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Matthews correlation coefficient; 0 where truth or guess is one class only."""
+    shares = _confusion(truth, probs)
+    true, chosen = shares.sum(axis=1), shares.sum(axis=0)
+    spread = (1 - (true**2).sum()) * (1 - (chosen**2).sum())
+    return float((np.trace(shares) - true @ chosen) / np.sqrt(spread)) if spread > 1e-12 else 0.0
+
+
+def kappa(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Cohen's kappa: agreement beyond chance. 1 where truth and guess are the same single class."""
+    return _kappa(truth, probs, 1 - np.eye(len(task.classes)))
+
+
+def qwk(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Cohen's kappa where a mistake weighs the squared distance between the classes' places in numeric order."""
+    place = np.argsort(_numeric_order(task)).astype(np.float64)
+    return _kappa(truth, probs, (place[:, None] - place) ** 2)
+
+
+def top5_error(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Share of rows whose true class is not among the five likeliest (of equals, the first)."""
+    true = truth.argmax(axis=1)[:, None]
+    its = np.take_along_axis(probs, true, axis=1)
+    ahead = (probs > its) | ((probs == its) & (np.arange(probs.shape[1]) < true))
+    return float((ahead.sum(axis=1) >= 5).mean())
+
+
+def rmse(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Root of the mean squared error, in the target's unit."""
+    return float(np.sqrt(((truth.astype(np.float64) - probs) ** 2).mean()))
+
+
+def mae(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Mean absolute error, in the target's unit."""
+    return float(np.abs(truth.astype(np.float64) - probs).mean())
+
+
+def r2(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    """Share of the variance explained; where the truth does not vary, 1 for all right and 0 else."""
+    true = truth.astype(np.float64)
+    missed, spread = ((true - probs) ** 2).sum(), ((true - true.mean()) ** 2).sum()
+    return float(1 - missed / spread) if spread > 0 else float(missed == 0)
+
+
+def _mean_of_columns(truth: np.ndarray, probs: np.ndarray, task: Task, area: Callable[[np.ndarray, np.ndarray], float]) -> float:
+    true = truth > THRESHOLD
+    if task.kind == "binary":  # the positive column only: 1 - p rounds small differences away
+        true, probs = true[:, 1:], probs[:, 1:]
+    both = [column for column in range(true.shape[1]) if 0 < true[:, column].sum() < len(true)]
+    return float(np.mean([area(true[:, column], probs[:, column]) for column in both])) if both else float("nan")
+
+
+def _hits_and_misses(truth: np.ndarray, probs: np.ndarray, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """A column each: how often it is rightly chosen, and how often wrongly chosen or wrongly left out."""
+    true, chosen = truth > THRESHOLD, decide(probs, task)
+    return (true & chosen).sum(axis=0), (true ^ chosen).sum(axis=0)
+
+
+def _kappa(truth: np.ndarray, probs: np.ndarray, weights: np.ndarray) -> float:
+    shares = _confusion(truth, probs)
+    expected = (weights * np.outer(shares.sum(axis=1), shares.sum(axis=0))).sum()
+    return float(1 - (weights * shares).sum() / expected) if expected > 0 else 1.0
+
+
+def _confusion(truth: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """K x K, true class by likeliest class, as shares of all rows."""
+    count = truth.shape[1]
+    pairs = truth.argmax(axis=1) * count + probs.argmax(axis=1)
+    return np.bincount(pairs, minlength=count * count).reshape(count, count) / len(truth)
+
+
+def _numeric_order(task: Task) -> np.ndarray:
+    """The columns from the smallest class to the largest: "10" comes after "9"."""
+    try:
+        return np.argsort([float(name) for name in task.classes], kind="stable")
+    except ValueError:
+        raise CompetitionError(f"metric 'qwk' needs classes that are numbers, these are {examples(task.classes)}") from None
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric(accuracy, True, CLASSES, "labels", "share of rows that are right"),
+    "balanced_accuracy": Metric(balanced_accuracy, True, ONE_OF_MANY, "labels", "mean over classes of the share that is found"),
+    "log_loss": Metric(log_loss, False, CLASSES, "probs", "mean of -ln p of what is true"),
+    "roc_auc": Metric(roc_auc, True, CLASSES, "probs", "area under the ROC curve, mean over columns"),
+    "average_precision": Metric(average_precision, True, CLASSES, "probs", "area under the precision-recall curve, mean over columns"),
+    "f1_macro": Metric(f1_macro, True, CLASSES, "labels", "mean of the classes' F1"),
+    "f1_micro": Metric(f1_micro, True, CLASSES, "labels", "F1 of all decisions pooled"),
+    "mcc": Metric(mcc, True, ONE_OF_MANY, "labels", "Matthews correlation coefficient"),
+    "kappa": Metric(kappa, True, ONE_OF_MANY, "labels", "agreement beyond chance"),
+    "qwk": Metric(qwk, True, ONE_OF_MANY, "labels", "kappa with squared distances between ordered classes"),
+    "top5_error": Metric(top5_error, False, ("multiclass",), "probs", "share of rows whose class is not among the five likeliest"),
+    "rmse": Metric(rmse, False, ("regression",), "probs", "root of the mean squared error"),
+    "mae": Metric(mae, False, ("regression",), "probs", "mean absolute error"),
+    "r2": Metric(r2, True, ("regression",), "probs", "share of the variance explained"),
+}

@@ -1,0 +1,141 @@
+"""From files and flags to a checked Config: defaults < recipe < competition.toml in the working directory < flags."""
+
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+import tomli_w
+
+from competition.atomic import write_text
+from competition.config import CompetitionConfig, Config, PredictConfig
+from competition.errors import CompetitionError, choose
+
+COMPETITION_FILE = Path("competition.toml")
+RECIPES = Path(__file__).parent / "recipes"
+Tree = dict[str, Any]
+Model = TypeVar("Model", bound=pydantic.BaseModel)
+
+
+def train_config(argv: Sequence[str] | None = None) -> Config:
+    """The Config of `train.py`.
+
+    Raises: CompetitionError for a recipe or competition.toml that does not fit; SystemExit 2 for a flag that does not.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    tree = read_recipe(named) if (named := _flag_value(argv, "--recipe")) else {}
+    source = _flag_value(argv, "--competition") or tree.get("competition", {}).get("source")
+    tree = _merged(tree, _competition_file(source))
+    return _from_flags(Config, argv, validated(Config, tree, f"recipe {named!r}" if named else str(COMPETITION_FILE)))
+
+
+def predict_config(argv: Sequence[str] | None = None) -> PredictConfig:
+    """The PredictConfig of `predict.py`."""
+    return _from_flags(PredictConfig, list(sys.argv[1:] if argv is None else argv), PredictConfig())
+
+
+def competition_config(source: str = "") -> CompetitionConfig:
+    """What is asked, for a command that is given at most a source: that, else competition.toml's, else digits."""
+    tree = _competition_file(source or None).get("competition", {})
+    return validated(CompetitionConfig, {**tree, **({"source": source} if source else {})}, str(COMPETITION_FILE))
+
+
+def read_recipe(named: str) -> Tree:
+    """The TOML tree behind a recipe's name or path.
+
+    Raises: CompetitionError where there is no such recipe or it is no TOML.
+    """
+    if named.endswith(".toml") or Path(named).is_file():
+        return _read_toml(Path(named))
+    known = {str(path.relative_to(RECIPES).with_suffix("")): path for path in RECIPES.rglob("*.toml")}
+    return _read_toml(known[choose("recipe", named, known)])
+
+
+def write_toml(path: Path, model: pydantic.BaseModel) -> None:
+    """The model as a TOML file that reads back as the same model."""
+    write_text(path, tomli_w.dumps(model.model_dump(mode="json")))
+
+
+def validated(model: type[Model], tree: Tree, where: str) -> Model:
+    """The tree as a checked model.
+
+    Raises: CompetitionError with a line for each key that is unknown, of the wrong type or out of range.
+    """
+    try:
+        return model.model_validate(tree)
+    except pydantic.ValidationError as error:
+        raise CompetitionError("\n".join(_explained(model, problem, where) for problem in _one_a_key(error))) from None
+
+
+def _one_a_key(error: pydantic.ValidationError) -> list[Any]:
+    """The first problem of each key: a key that may be a number or "auto" has one for each of these."""
+    first: dict[tuple[Any, ...], Any] = {}
+    for problem in error.errors():
+        first.setdefault(problem["loc"][:2], problem)
+    return list(first.values())
+
+
+def _explained(model: type[pydantic.BaseModel], problem: Any, where: str) -> str:
+    key = ".".join(map(str, problem["loc"][:2]))
+    if problem["type"] != "extra_forbidden":
+        return f"{where}: {key} = {problem['input']!r}: {problem['msg']}"
+    fields = model.model_fields
+    if len(problem["loc"]) > 1:
+        section = fields[str(problem["loc"][0])].annotation
+        fields = section.model_fields if isinstance(section, type) and issubclass(section, pydantic.BaseModel) else fields
+    try:
+        choose("key", str(problem["loc"][-1]), fields)
+    except CompetitionError as unknown:
+        return f"{where}: [{key}] {unknown}"
+    return f"{where}: unknown key {key!r}"
+
+
+def _from_flags(model: type[Model], argv: list[str], default: Model) -> Model:
+    import tyro
+
+    return tyro.cli(model, args=argv, default=default, description=_description(model))
+
+
+def _description(model: type[pydantic.BaseModel]) -> str:
+    if model is Config:
+        return "Trains folds of a competition and scores them out of fold. The same command continues an interrupted run."
+    return "Ensembles finished folds with test-time views into a checked submission CSV."
+
+
+def _flag_value(argv: Sequence[str], flag: str) -> str | None:
+    for place, word in enumerate(argv):
+        if word == flag and place + 1 < len(argv):
+            return argv[place + 1]
+        if word.startswith(flag + "="):
+            return word.removeprefix(flag + "=")
+    return None
+
+
+def _competition_file(source: str | None) -> Tree:
+    """competition.toml's tree; empty where there is none or where another competition was asked for."""
+    if not COMPETITION_FILE.is_file():
+        return {}
+    tree = _read_toml(COMPETITION_FILE)
+    its = tree.get("competition", {}).get("source")
+    if source is not None and source != its:
+        print(f"{COMPETITION_FILE} is about {its!r} and is left out: {source!r} was asked for", file=sys.stderr)
+        return {}
+    return tree
+
+
+def _read_toml(path: Path) -> Tree:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CompetitionError(f"{path}: there is no such file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CompetitionError(f"{path}: is no TOML: {error}") from None
+
+
+def _merged(below: Tree, above: Tree) -> Tree:
+    merged = dict(below)
+    for key, value in above.items():
+        merged[key] = _merged(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else value
+    return merged

@@ -1,0 +1,91 @@
+"""Bytes that can be read from any place by any thread: a file, a stretch of a file, or memory."""
+
+import os
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+IN_MEMORY_BYTES = 64 * 2**20  # what must be inflated as a whole and is larger than this goes to a temporary file
+
+
+class Span(Protocol):
+    """`size` bytes, random access."""
+
+    size: int
+
+    def at(self, start: int, length: int) -> bytes:
+        """Up to `length` bytes from `start`; fewer only where the span ends."""
+        ...
+
+    def part(self, start: int, size: int) -> "Span":
+        """A stretch of this span as a span of its own."""
+        ...
+
+
+class MemorySpan:
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.size = len(content)
+
+    def at(self, start: int, length: int) -> bytes:
+        return self.content[start : start + length]
+
+    def part(self, start: int, size: int) -> "MemorySpan":
+        return MemorySpan(self.content[start : start + size])
+
+
+class FileSpan:
+    """A stretch of a file on disk. Opened at the first read, by each process for itself (it can be pickled and forked)."""
+
+    def __init__(self, path: Path, start: int = 0, size: int | None = None) -> None:
+        self.path = path
+        self.start = start
+        self.size = path.stat().st_size - start if size is None else size
+        self._opened = threading.local()
+
+    def at(self, start: int, length: int) -> bytes:
+        # A handle of its own for each thread: a shared one would be moved by one thread under another's read.
+        handle = getattr(self._opened, "handle", None)
+        if handle is None or self._opened.pid != os.getpid():
+            handle = self._opened.handle = self.path.open("rb", buffering=0)
+            self._opened.pid = os.getpid()
+        handle.seek(self.start + start)
+        wanted = max(0, min(length, self.size - start))
+        content = handle.read(wanted)
+        while len(content) < wanted and (more := handle.read(wanted - len(content))):
+            content += more
+        return content
+
+    def part(self, start: int, size: int) -> "FileSpan":
+        return FileSpan(self.path, self.start + start, size)
+
+    def __getstate__(self) -> tuple[Path, int, int]:
+        return self.path, self.start, self.size
+
+    def __setstate__(self, state: tuple[Path, int, int]) -> None:
+        self.path, self.start, self.size = state
+        self._opened = threading.local()
+
+
+def kept(chunks: Iterable[bytes]) -> Span:
+    """The chunks as one span: in memory where they are few, else in a temporary file that goes when the span does."""
+    pieces: list[bytes] = []
+    size = 0
+    chunks = iter(chunks)
+    for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > IN_MEMORY_BYTES:
+            break
+    else:
+        return MemorySpan(b"".join(pieces))
+    descriptor, name = tempfile.mkstemp(prefix="competition-")
+    with os.fdopen(descriptor, "wb") as file:
+        file.writelines(pieces)
+        file.writelines(chunks)
+    span = FileSpan(Path(name))
+    weakref.finalize(span, Path(name).unlink, missing_ok=True)
+    return span

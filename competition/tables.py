@@ -1,0 +1,44 @@
+"""The one type for out-of-fold and test predictions: a DataFrame, id as index, a float column a class."""
+
+import numpy as np
+import pandas as pd
+
+from competition.errors import CompetitionError, examples
+from competition.task import Task
+
+ROW_SUM_TOLERANCE = 1e-4  # float32 softmax over a few thousand classes stays well within
+
+
+def as_table(ids: "pd.Index | list[str]", probs: np.ndarray, task: Task) -> pd.DataFrame:
+    """A checked table from probabilities (N x K; for a binary task K may be 1, the positive class's).
+
+    Raises: CompetitionError as `check_table` does.
+    """
+    if task.kind == "binary" and probs.shape[1] == 1:
+        probs = np.concatenate([1 - probs, probs], axis=1)
+    table = pd.DataFrame(np.asarray(probs, dtype=np.float32), index=pd.Index(ids, dtype="str", name="id"), columns=list(task.classes))
+    return check_table(table, task)
+
+
+def check_table(table: pd.DataFrame, task: Task, what: str = "table") -> pd.DataFrame:
+    """The table itself, once it is sure that ids are unique, columns are the classes, values are fit.
+
+    Raises: CompetitionError that names the ids or columns at fault.
+    """
+    if list(table.columns) != list(task.classes):
+        raise CompetitionError(f"{what}: columns should be the classes in their order ({examples(task.classes)}), they are {examples(table.columns)}")
+    if not table.index.is_unique:
+        raise CompetitionError(f"{what}: ids repeat: {examples(table.index[table.index.duplicated()].unique())}")
+    values = table.to_numpy()
+    faulty = ~np.isfinite(values).all(axis=1)
+    if faulty.any():
+        raise CompetitionError(f"{what}: predictions are NaN or infinite for {int(faulty.sum())} rows: {examples(table.index[faulty])}")
+    if task.kind != "regression":
+        faulty = ((values < 0) | (values > 1)).any(axis=1)
+        if faulty.any():
+            raise CompetitionError(f"{what}: probabilities leave [0, 1] in {int(faulty.sum())} rows: {examples(table.index[faulty])}")
+    if task.one_of_many and len(values):
+        faulty = np.abs(values.sum(axis=1) - 1) > ROW_SUM_TOLERANCE
+        if faulty.any():
+            raise CompetitionError(f"{what}: probabilities do not sum to 1 in {int(faulty.sum())} rows: {examples(table.index[faulty])}")
+    return table

@@ -1,0 +1,176 @@
+"""Run: names, and writes atomically, the files of a run directory.
+
+runs/COMPETITION/NAME-HEX/  config.toml environment.json folds.csv oof.parquet scores.json
+              fold0/        model.safetensors model.json history.csv oof.parquet resume/ done.json    done.json last: it means complete
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from competition.atomic import replacing, write_json, write_text
+from competition.config import Config
+from competition.contest import Competition
+from competition.settings import read_recipe, validated, write_toml
+from competition.tables import check_table
+from competition.task import Task
+from folds.errors import FoldError
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory that is there and has its config and folds."""
+
+    directory: Path
+    config: Config
+
+    @property
+    def name(self) -> str:
+        return self.directory.name
+
+    def fold_directory(self, fold: int) -> Path:
+        return self.directory / f"fold{fold}"
+
+    def finished_folds(self) -> list[int]:
+        """The folds whose done.json is there."""
+        return [fold for fold in range(self.config.folds.count) if (self.fold_directory(fold) / "done.json").is_file()]
+
+    def done(self, fold: int) -> dict[str, Any]:
+        """What a finished fold says of itself: seconds, score, weights kept."""
+        return json.loads((self.fold_directory(fold) / "done.json").read_text(encoding="utf-8"))
+
+    def fold_of(self) -> pd.Series:
+        """fold_of[id], as folds.csv has it."""
+        table = pd.read_csv(self.directory / "folds.csv", dtype={"id": str, "fold": "int64"}, keep_default_na=False)
+        return table.set_index("id")["fold"]
+
+    @contextmanager
+    def training(self, fold: int) -> Iterator[Path]:
+        """The fold's directory, held by this process alone.
+
+        Raises: FoldError where another process is training this fold.
+        """
+        directory = self.fold_directory(fold)
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(directory / ".lock")
+        try:
+            with lock.acquire(timeout=0):
+                yield directory
+        except Timeout:
+            raise FoldError(
+                f"{directory}: another process is training this fold; wait for it, or ask for other folds with --fold"
+            ) from None
+
+    def finish(self, fold: int, table: pd.DataFrame, facts: dict[str, Any]) -> None:
+        """Writes the fold's oof.parquet (id, fold, a column a class), then done.json, and clears the state that it could be resumed from."""
+        write_table(self.fold_directory(fold) / "oof.parquet", table, fold)
+        write_json(self.fold_directory(fold) / "done.json", {"fold": fold, **facts})
+        shutil.rmtree(self.fold_directory(fold) / "resume", ignore_errors=True)
+
+    def oof(self, task: Task) -> pd.DataFrame:
+        """The held-out probabilities of all finished folds; its index is the id."""
+        parts = [read_table(self.fold_directory(fold) / "oof.parquet") for fold in self.finished_folds()]
+        table = pd.concat(parts)[list(task.classes)] if parts else pd.DataFrame(columns=list(task.classes))
+        return check_table(table, task, f"{self.directory}: out-of-fold predictions")
+
+
+def open_run(config: Config, contest: Competition, fold_of: pd.Series) -> Run:
+    """The run of this config: made where it is not there yet, else checked to be about the same rows.
+
+    Raises: FoldError where the directory is about other data than there is now.
+    """
+    directory = config.machine.runs / contest.name / f"{config.name}-{config.digest()}"
+    data = hashlib.sha256(
+        pd.util.hash_pandas_object(pd.DataFrame(contest.truth, index=contest.train["id"])).to_numpy().tobytes()
+    ).hexdigest()
+    if (directory / "environment.json").is_file():
+        was = json.loads((directory / "environment.json").read_text(encoding="utf-8"))["data"]
+        if was != data:
+            raise FoldError(
+                f"{directory}: ids or labels of {contest.source} are not those that this run began with; give the new run another --name"
+            )
+    else:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_toml(directory / "config.toml", config)
+        write_folds(directory / "folds.csv", fold_of)
+        write_json(directory / "environment.json", {"data": data, **environment()})
+    return Run(directory, config)
+
+
+def read_run(directory: Path) -> Run:
+    """A run by its directory.
+
+    Raises: FoldError where it is none.
+    """
+    if not (directory / "config.toml").is_file():
+        raise FoldError(f"{directory}: is no run (it has no config.toml)")
+    return Run(directory, validated(Config, read_recipe(str(directory / "config.toml")), str(directory / "config.toml")))
+
+
+def runs_of(runs: Path, competition: str) -> list[Run]:
+    """The competition's runs that have a finished fold, newest last."""
+    found = [read_run(path.parent) for path in (runs / competition).glob("*/config.toml")]
+    with_folds = [run for run in found if run.finished_folds()]
+    return sorted(
+        with_folds, key=lambda run: max((run.fold_directory(fold) / "done.json").stat().st_mtime_ns for fold in run.finished_folds())
+    )
+
+
+def write_folds(path: Path, fold_of: pd.Series) -> None:
+    write_text(path, fold_of.rename_axis("id").rename("fold").reset_index().to_csv(index=False, lineterminator="\n"))
+
+
+def write_table(path: Path, table: pd.DataFrame, folds: "int | np.ndarray | None" = None) -> None:
+    """A parquet of id, fold (where there are any) and one column a class."""
+    whole = table.reset_index()
+    if folds is not None:
+        whole.insert(1, "fold", folds)
+    with replacing(path) as part:
+        whole.to_parquet(part, index=False)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """id as index, fold, a column a class.
+
+    Raises: FoldError where the file is damaged.
+    """
+    try:
+        return pd.read_parquet(path).set_index("id")
+    except (OSError, ValueError, KeyError) as error:
+        raise FoldError(f"{path}: cannot be read ({error}); delete the fold's directory to train it again") from None
+
+
+def environment() -> dict[str, Any]:
+    """Python, machine, git commit and package versions, for environment.json."""
+    return {
+        "python": sys.version.split()[0],
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "git": git_commit(),
+        "packages": dict(sorted((found.metadata["Name"], found.version) for found in distributions())),
+    }
+
+
+def git_commit() -> str:
+    """The short hash of the code's commit, with -dirty where files differ from it; empty outside git."""
+    git = shutil.which("git")
+    if not git:
+        return ""
+    where = Path(__file__).parent
+    asked = subprocess.run(
+        [git, "describe", "--always", "--dirty", "--exclude", "*"], cwd=where, capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip() if asked.returncode == 0 else ""

@@ -1,0 +1,15 @@
+"""Learn and infer: backbones, augmentation, the loop that trains one fold, checkpoints, test-time views.
+
+    python -m models list [WORD]       backbones by name
+    python -m models summary NAME      the layer table of a backbone
+
+It knows the competition room only. Every module imports torch, timm or albumentations at its top: import a module of this room
+where it is used, not before.
+"""
+
+import os
+
+# albumentations asks the network for a newer version at import
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+# threads that spin while they wait starve whoever shares the cores; it counts only when set before torch is imported
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

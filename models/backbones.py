@@ -1,0 +1,249 @@
+"""Backbones by name: "timm/NAME", "torchvision/NAME", "small/NAME" -> a network and what it wants to be fed.
+
+Legend: N batch, C channels, H, W, K outputs.
+"""
+
+import contextlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import timm
+import timm.data
+import torch
+from torch import nn
+
+from competition.errors import choose
+from models.errors import ModelError
+from models.small import SMALL
+
+GREY_OF_RGB = (0.299, 0.587, 0.114)  # ITU-R BT.601, as image decoders do it
+NO_PRETRAINED = (
+    "--model.weights none trains from random weights, --model.weights FILE takes a .safetensors file of the backbone that you bring, "
+    "and with network the weights are fetched once and kept"
+)
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a backbone was made to see: a square of size_px, values (x / 255 - mean) / std by channel."""
+
+    size_px: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str  # bilinear, bicubic, ...
+
+
+@dataclass(frozen=True)
+class Family:
+    """One source of backbones.
+
+    names() lists them; native(name) is the input spec of its pretrained weights, 3 channels;
+    build(name, outputs, channels, weights, size_px, drop, drop_path) is the network; weights: "none", "pretrained" or a path.
+    """
+
+    names: Callable[[], list[str]]
+    native: Callable[[str], InputSpec]
+    build: Callable[..., nn.Module]
+
+
+def split_name(backbone: str) -> tuple[str, str]:
+    """("timm", "resnet18") of "timm/resnet18".
+
+    Raises: CompetitionError where the family or the name is unknown, with the nearest that are there.
+    """
+    family, _, name = backbone.partition("/")
+    if not name:
+        family, name = "timm", family
+    choose("family of backbones", family, FAMILIES)
+    known = FAMILIES[family].names()
+    if family == "timm":  # timm also takes NAME.TAG for a certain set of weights
+        choose("timm backbone", name.split(".")[0], known)
+        if "." in name and name not in timm.list_pretrained():
+            choose("timm weights", name, timm.list_pretrained(name.split(".")[0] + "*"))
+    else:
+        choose(f"{family} backbone", name, known)
+    return family, name
+
+
+def input_spec(backbone: str, size_px: int | None = None, channels: int = 3) -> InputSpec:
+    """The backbone's own input, at another size or number of channels where asked."""
+    family, name = split_name(backbone)
+    native = FAMILIES[family].native(name)
+    return InputSpec(
+        size_px or native.size_px, channels, _for_channels(native.mean, channels), _for_channels(native.std, channels), native.interpolation
+    )
+
+
+def build(backbone: str, outputs: int, spec: InputSpec, weights: str = "none", drop: float = 0.0, drop_path: float = 0.0) -> nn.Module:
+    """The network: N x C x H x W -> N x K.
+
+    Raises: ModelError where weights cannot be had or do not fit, or the backbone does not take such input.
+    """
+    family, name = split_name(backbone)
+    if weights not in ("none", "pretrained"):
+        if not Path(weights).is_file():
+            raise ModelError(f"--model.weights {weights}: there is no such file; it takes auto, none, pretrained or a .safetensors file")
+        if Path(weights).suffix != ".safetensors":
+            raise ModelError(
+                f"{weights}: weights are read from .safetensors only, since a pickle can run anything; convert it where you trust it: "
+                "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors')"
+            )
+    if weights == "pretrained":
+        require_pretrained(backbone)
+    try:
+        network = FAMILIES[family].build(name, outputs, spec.channels, weights, spec.size_px, drop, drop_path)
+        network.eval()
+        with torch.inference_mode():
+            shape = tuple(network(torch.zeros(1, spec.channels, spec.size_px, spec.size_px)).shape)
+    except (RuntimeError, ValueError, AssertionError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{backbone} with {spec.channels} x {spec.size_px} x {spec.size_px} px and weights {weights!r} cannot be built: {_first_line(error)}"
+        ) from error
+    if shape != (1, outputs):
+        raise ModelError(f"{backbone} gives {shape} for one image where (1, {outputs}) is needed; it is no classifier")
+    return network
+
+
+def require_pretrained(backbone: str) -> None:
+    """Raises ModelError, with the remedies, where the pretrained weights can be neither found nor fetched."""
+    why = _why_no_pretrained(backbone)
+    if why:
+        raise ModelError(f"pretrained weights of {backbone} cannot be had: {why}. {NO_PRETRAINED}")
+
+
+def pretrained_within_reach(backbone: str) -> str:
+    """Empty where pretrained weights are on disk or their host answers, else why not."""
+    return _why_no_pretrained(backbone)
+
+
+def _why_no_pretrained(backbone: str) -> str:
+    family, name = split_name(backbone)
+    if family == "small":
+        return "there are none"
+    if family == "timm":
+        from huggingface_hub import constants, try_to_load_from_cache
+
+        cfg = timm.get_pretrained_cfg(name)
+        if cfg is None or not (cfg.hf_hub_id or cfg.url):
+            return "there are none"
+        if cfg.hf_hub_id:
+            cached = [try_to_load_from_cache(cfg.hf_hub_id, file) for file in ("model.safetensors", "pytorch_model.bin")]
+            if any(isinstance(path, str) for path in cached):
+                return ""
+        address = constants.ENDPOINT if cfg.hf_hub_id else str(cfg.url)
+    else:
+        from torchvision.models import get_model_weights
+
+        address = str(get_model_weights(name)["DEFAULT"].url)  # type: ignore[index]
+        if (Path(torch.hub.get_dir()) / "checkpoints" / address.rsplit("/", 1)[-1]).is_file():
+            return ""
+    return _unreachable(address)
+
+
+def _unreachable(address: str) -> str:
+    """Empty where the host takes a connection within 3 s; hub clients themselves retry for most of a minute."""
+    import urllib.request
+
+    if urllib.request.getproxies().get("https"):
+        return ""
+    parts = urlsplit(address)
+    try:
+        with contextlib.closing(socket.create_connection((parts.hostname or "", parts.port or 443), timeout=3)):
+            return ""
+    except OSError as error:
+        return f"{parts.hostname} does not answer ({error})"
+
+
+def _for_channels(rgb: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """Per-channel statistics for another number of channels: luminance-weighted for grey, repeated beyond RGB."""
+    if channels == 1:
+        return (sum(part * value for part, value in zip(GREY_OF_RGB, rgb, strict=True)),)
+    return tuple(rgb[channel % 3] for channel in range(channels))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+
+
+def _timm_names() -> list[str]:
+    return timm.list_models()
+
+
+def _timm_native(name: str) -> InputSpec:
+    cfg = timm.get_pretrained_cfg(name)
+    options = timm.data.resolve_data_config(pretrained_cfg=cfg.to_dict() if cfg else {})
+    return InputSpec(int(options["input_size"][-1]), 3, tuple(options["mean"]), tuple(options["std"]), options["interpolation"])
+
+
+def _build_timm(name: str, outputs: int, channels: int, weights: str, size_px: int, drop: float, drop_path: float) -> nn.Module:
+    options: dict[str, Any] = {"num_classes": outputs, "in_chans": channels, "drop_rate": drop}
+    if drop_path:
+        options["drop_path_rate"] = drop_path
+    if weights not in ("none", "pretrained"):
+        options["pretrained_cfg_overlay"] = {"file": weights}
+    try:
+        return timm.create_model(name, pretrained=weights != "none", img_size=size_px, **options)
+    except TypeError:  # only backbones of one fixed size take img_size
+        return timm.create_model(name, pretrained=weights != "none", **options)
+
+
+def _torchvision_names() -> list[str]:
+    from torchvision import models
+
+    # the two with auxiliary heads give a tuple while training
+    return [name for name in models.list_models(module=models) if name not in ("googlenet", "inception_v3")]
+
+
+def _torchvision_native(name: str) -> InputSpec:
+    from torchvision.models import get_model_weights
+
+    preset = get_model_weights(name)["DEFAULT"].transforms()  # type: ignore[index]
+    return InputSpec(preset.crop_size[0], 3, tuple(preset.mean), tuple(preset.std), preset.interpolation.value)
+
+
+def _build_torchvision(name: str, outputs: int, channels: int, weights: str, size_px: int, drop: float, drop_path: float) -> nn.Module:
+    from safetensors.torch import load_file
+    from timm.models import adapt_input_conv
+    from torchvision.models import get_model, get_model_weights
+
+    options: dict[str, Any] = {"stochastic_depth_prob": drop_path} if drop_path else {}
+    sized = name.startswith("vit_") and weights == "none"
+    network = get_model(name, weights=None, **options, **({"image_size": size_px} if sized else {}))
+    if weights == "pretrained":
+        network.load_state_dict(get_model_weights(name)["DEFAULT"].get_state_dict(progress=True, check_hash=True))  # type: ignore[index]
+    elif weights != "none":
+        network.load_state_dict(load_file(weights))
+    layers = list(network.named_modules())
+    first = next(layer for _, layer in layers if isinstance(layer, nn.Conv2d))
+    if channels != 3:
+        first.weight = nn.Parameter(adapt_input_conv(channels, first.weight.data))
+        first.in_channels = channels
+    last_name, last = next((path, layer) for path, layer in reversed(layers) if isinstance(layer, nn.Linear | nn.Conv2d))
+    head = nn.Linear(last.in_features, outputs) if isinstance(last, nn.Linear) else nn.Conv2d(last.in_channels, outputs, 1)
+    network.set_submodule(last_name, nn.Sequential(nn.Dropout(drop), head) if drop else head)
+    return network
+
+
+def _small_native(name: str) -> InputSpec:
+    return InputSpec(32, 3, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "bilinear")
+
+
+def _build_small(name: str, outputs: int, channels: int, weights: str, size_px: int, drop: float, drop_path: float) -> nn.Module:
+    from safetensors.torch import load_file
+
+    network = SMALL[name](classes=outputs, channels=channels, drop=drop)
+    if weights != "none":
+        network.load_state_dict(load_file(weights))
+    return network
+
+
+FAMILIES: dict[str, Family] = {
+    "timm": Family(_timm_names, _timm_native, _build_timm),
+    "torchvision": Family(_torchvision_names, _torchvision_native, _build_torchvision),
+    "small": Family(lambda: list(SMALL), _small_native, _build_small),
+}

@@ -1,0 +1,66 @@
+"""What this machine computes with: device, mixed precision, threads, workers."""
+
+import os
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from competition.config import MachineConfig
+from models.errors import ModelError
+
+
+def device_of(machine: MachineConfig) -> torch.device:
+    """The device asked for; auto: cuda, else mps, else cpu.
+
+    Raises: ModelError where there is no such device.
+    """
+    if machine.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+    there = {"cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))}
+    there |= {"cuda"} if torch.cuda.is_available() else set()
+    there |= {"mps"} if torch.backends.mps.is_available() else set()
+    if machine.device not in there:
+        raise ModelError(f"--machine.device {machine.device}: this machine has {', '.join(sorted(there))}")
+    return torch.device(machine.device)
+
+
+def amp_of(machine: MachineConfig, device: torch.device) -> str:
+    """bf16, fp16 or off. auto: bf16 where a GPU computes it natively, fp16 on older ones, off elsewhere (on CPUs without
+    AMX it is slower than fp32)."""
+    if machine.amp != "auto":
+        if machine.amp == "fp16" and device.type == "cpu":
+            raise ModelError("--machine.amp fp16 needs a GPU; on a CPU there are bf16 and off")
+        return machine.amp
+    if device.type != "cuda":
+        return "off"
+    return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+
+
+def accelerator_for(machine: MachineConfig) -> Accelerator:
+    """The Accelerator that trains with these settings; it also sets the threads of this process."""
+    device = device_of(machine)
+    amp = amp_of(machine, device)
+    torch.set_num_threads(threads_of(machine))
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+    if AcceleratorState._shared_state and AcceleratorState().num_processes == 1:
+        AcceleratorState._reset_state(reset_partial_state=True)  # a second run in one process may ask for other settings
+    return Accelerator(mixed_precision="no" if amp == "off" else amp, cpu=device.type == "cpu")
+
+
+def threads_of(machine: MachineConfig) -> int:
+    """Threads to compute with; auto: the cores that this process may use."""
+    return cores() if machine.threads == "auto" else machine.threads
+
+
+def workers_of(machine: MachineConfig, device: torch.device) -> int:
+    """Processes that prepare batches. auto: none on a CPU, where they would take its cores from the network."""
+    if machine.workers != "auto":
+        return machine.workers
+    return 0 if device.type == "cpu" else max(0, min(8, cores() - 1))
+
+
+def cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,73 @@
+"""The CSV on disk, a JSON beside it that says what it was made of, and the line that uploads it."""
+
+import hashlib
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from competition.atomic import replacing, write_json
+from competition.contest import Competition
+from submissions.check import Problem, check
+from submissions.errors import SubmissionError
+from submissions.format import csv_text
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a submission was made of. scores: each run's pooled out-of-fold score, by the run's name."""
+
+    runs: tuple[str, ...]
+    views: tuple[str, ...] = ("identity",)
+    blend: str = "mean"
+    scores: Mapping[str, float] = field(default_factory=dict)
+    cv: float | None = None  # the blend's own out-of-fold score
+    git: str = ""  # short hash of the code
+
+
+def submission_path(directory: Path, run: str, cv: float | None, now: datetime) -> Path:
+    """DIRECTORY/TIME-RUN-cvSCORE.csv: names sort by time."""
+    return directory / f"{now:%Y%m%d-%H%M%S}-{run}-cv{'none' if cv is None else f'{cv:.4f}'}.csv"
+
+
+def write(frame: pd.DataFrame, path: Path, competition: Competition, origin: Origin, oof: pd.DataFrame | None = None) -> list[Problem]:
+    """Writes `path` and a .json beside it, and gives the warnings that remain. The file that lies on the disk is what is checked.
+
+    Raises: SubmissionError with every error that was found; `path` is then as it was before.
+    """
+    with replacing(path) as part:
+        part.write_text(csv_text(frame), encoding="utf-8", newline="")
+        problems = check(part, competition, oof)
+        if errors := [str(problem) for problem in problems if problem.severity == "error"]:
+            raise SubmissionError("\n  ".join([f"{path}: was not written, a grader would refuse it:", *errors]))
+        digest = hashlib.sha256(part.read_bytes()).hexdigest()
+    facts = {
+        **asdict(origin),
+        "competition": competition.name,
+        "metric": competition.metric,
+        "rows": len(frame),
+        "sha256": digest,
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "warnings": [str(problem) for problem in problems],
+    }
+    write_json(facts_path(path), facts)
+    return problems
+
+
+def facts_path(path: Path) -> Path:
+    """Where the JSON of a CSV stands."""
+    return path.with_name(path.name.removesuffix(".csv") + ".json")
+
+
+def upload_message(origin: Origin) -> str:
+    """`cv=0.9123 git=abc1234 run=NAME`: short, and enough to find the run of a submission on the leaderboard again."""
+    parts = {"cv": None if origin.cv is None else f"{origin.cv:.4f}", "git": origin.git, "run": "+".join(origin.runs)}
+    return " ".join(f"{name}={value}" for name, value in parts.items() if value)
+
+
+def upload_command(slug: str, path: Path, message: str) -> str:
+    """The line for a shell that uploads the file, quoted where it must be."""
+    return shlex.join(["kaggle", "competitions", "submit", "-c", slug, "-f", str(path), "-m", message])

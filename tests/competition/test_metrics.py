@@ -1,0 +1,218 @@
+import subprocess
+import sys
+from itertools import pairwise
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics as peer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from competition.errors import CompetitionError
+from competition.metrics import METRICS, check_metric, clip_sure, decide, default_metric, score
+from competition.task import KINDS, Kind, Task
+from tests.builders import make_probs, make_truth
+
+GRADES = ("0", "1", "10", "2", "4", "9")  # as text sorts, not as numbers do
+TASKS: dict[Kind, Task] = {
+    "binary": Task("binary", ("0", "1")),
+    "multiclass": Task("multiclass", GRADES),
+    "multilabel": Task("multilabel", ("a", "b", "c", "d")),
+    "regression": Task("regression", ("weight",)),
+}
+CASES = [(name, kind) for name, metric in METRICS.items() for kind in metric.tasks]
+ROWS = 300
+
+
+def case(kind: Kind, seed: int = 0, rows: int = ROWS) -> tuple[np.ndarray, np.ndarray, Task]:
+    generator = np.random.default_rng(seed)
+    return make_truth(TASKS[kind], rows, generator), make_probs(TASKS[kind], rows, generator), TASKS[kind]
+
+
+def better(name: str, one: float, other: float) -> bool:
+    return one >= other - 1e-9 if METRICS[name].greater_is_better else one <= other + 1e-9
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_perfect_is_at_least_as_good_as_anything_else(name: str, kind: Kind) -> None:
+    truth, probs, task = case(kind)
+    perfect = score(name, truth, truth, task)
+    shuffled = score(name, truth, np.random.default_rng(1).permutation(truth), task)
+    assert better(name, perfect, shuffled)
+    assert better(name, perfect, score(name, truth, probs, task))
+    assert perfect == pytest.approx(1.0 if METRICS[name].greater_is_better else 0.0, abs=1e-5)
+    assert perfect != pytest.approx(shuffled, abs=1e-3) or name == "top5_error"  # of six classes, five are always among the best five
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_coming_closer_to_the_truth_never_hurts(name: str, kind: Kind) -> None:
+    truth, probs, task = case(kind)
+    steps = [score(name, truth, (1 - share) * probs + share * truth, task) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert all(better(name, later, earlier) for earlier, later in pairwise(steps)), steps
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+@settings(max_examples=15, deadline=None)  # the first call imports scikit-learn
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_order_of_rows_does_not_matter(name: str, kind: Kind, seed: int) -> None:
+    truth, probs, task = case(kind, rows=40)
+    order = np.random.default_rng(seed).permutation(len(truth))
+    assert score(name, truth[order], probs[order], task) == pytest.approx(score(name, truth, probs, task), abs=1e-9)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_a_table_and_its_array_score_the_same(name: str, kind: Kind) -> None:
+    truth, probs, task = case(kind)
+    assert score(name, truth, pd.DataFrame(probs, columns=list(task.classes)), task) == score(name, truth, probs, task)
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kind in CASES if METRICS[name].needs == "labels"])
+def test_metrics_of_labels_see_only_the_decision(name: str, kind: Kind) -> None:
+    truth, probs, task = case(kind)
+    assert score(name, truth, decide(probs, task).astype(np.float32), task) == score(name, truth, probs, task)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_agrees_with_scikit_learn(name: str, kind: Kind) -> None:
+    truth, probs, task = case(kind, seed=5)
+    assert score(name, truth, probs, task) == pytest.approx(by_scikit_learn(name, truth, probs, task), rel=1e-6)
+
+
+def by_scikit_learn(name: str, truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    numbers, sizes = truth.astype(np.float64), probs.astype(np.float64)
+    true, chosen = (truth, (probs >= 0.5).astype(int)) if task.kind == "multilabel" else (truth.argmax(axis=1), probs.argmax(axis=1))
+    grades, guessed = (np.array(task.classes)[codes.astype(int)] for codes in (truth.argmax(axis=1), probs.argmax(axis=1)))
+    columns = slice(1, None) if task.kind == "binary" else slice(None)
+    computed = {
+        "accuracy": lambda: peer.accuracy_score(true, chosen),
+        "balanced_accuracy": lambda: peer.balanced_accuracy_score(true, chosen),
+        "log_loss": lambda: (
+            np.mean([peer.log_loss(numbers[:, k], sizes[:, k]) for k in range(truth.shape[1])])
+            if task.kind == "multilabel"
+            else peer.log_loss(true, sizes / sizes.sum(axis=1, keepdims=True))
+        ),
+        "roc_auc": lambda: peer.roc_auc_score(truth[:, columns], probs[:, columns], average="macro"),
+        "average_precision": lambda: peer.average_precision_score(truth[:, columns], probs[:, columns], average="macro"),
+        "f1_macro": lambda: peer.f1_score(true, chosen, average="macro"),
+        "f1_micro": lambda: peer.f1_score(true, chosen, average="micro"),
+        "mcc": lambda: peer.matthews_corrcoef(true, chosen),
+        "kappa": lambda: peer.cohen_kappa_score(true, chosen),
+        "qwk": lambda: peer.cohen_kappa_score(grades.astype(int), guessed.astype(int), weights="quadratic"),
+        "top5_error": lambda: 1 - peer.top_k_accuracy_score(true, probs, k=5),
+        "rmse": lambda: peer.root_mean_squared_error(numbers, sizes),
+        "mae": lambda: peer.mean_absolute_error(numbers, sizes),
+        "r2": lambda: peer.r2_score(numbers, sizes),
+    }
+    return float(computed[name]())
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_a_uniform_guess_has_log_loss_ln_k(kind: Kind) -> None:
+    truth, probs, task = case(kind)
+    count = len(task.classes)
+    assert score("log_loss", truth, np.full_like(probs, 1 / count), task) == pytest.approx(np.log(count), rel=1e-6)
+
+
+def test_log_loss_of_a_sure_mistake_is_as_it_would_be_submitted() -> None:
+    task = TASKS["binary"]
+    truth, probs = np.array([[1, 0], [0, 1]], np.float32), np.array([[0, 1], [0, 1]], np.float32)
+    assert score("log_loss", truth, probs, task) == pytest.approx(-np.log(1e-6) / 2, rel=1e-5)
+    assert clip_sure(probs, task).sum(axis=1) == pytest.approx(1, abs=1e-12)
+
+
+def test_a_guess_at_chance_has_auc_a_half_and_no_kappa() -> None:
+    truth, probs, task = case("multiclass")
+    constant = np.broadcast_to(probs[0], probs.shape)
+    assert score("roc_auc", truth, constant, task) == 0.5
+    assert [score(name, truth, constant, task) for name in ("kappa", "qwk", "mcc")] == pytest.approx([0, 0, 0])
+
+
+def test_auc_leaves_out_columns_of_one_class_only() -> None:
+    truth, probs, task = case("multilabel")
+    truth[:, 2] = 0
+    others = [0, 1, 3]
+    assert score("roc_auc", truth, probs, task) == pytest.approx(peer.roc_auc_score(truth[:, others], probs[:, others], average="macro"))
+    assert np.isnan(score("roc_auc", np.zeros_like(truth), probs, task))
+
+
+def test_binary_auc_tells_tiny_differences_of_the_positive_class_apart() -> None:
+    positive = np.array([1e-12, 2e-12, 3e-12, 4e-12], np.float32)
+    truth = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], np.float32)
+    assert score("roc_auc", truth, np.column_stack([1 - positive, positive]), TASKS["binary"]) == 1.0
+
+
+def test_top5_error_of_many_classes() -> None:
+    task = Task("multiclass", tuple("abcdefgh"))
+    probs = np.tile(np.linspace(0.2, 0.05, 8, dtype=np.float32), (8, 1))
+    assert score("top5_error", np.eye(8, dtype=np.float32), probs, task) == 3 / 8
+    assert score("top5_error", np.eye(8, dtype=np.float32), np.full((8, 8), 0.125), task) == 3 / 8  # equals do not all count as first
+
+
+def test_qwk_weighs_by_numeric_order() -> None:
+    task = Task("multiclass", ("0", "1", "10", "2"))
+    truth = task.encode(["0", "1", "2", "10"])
+    near, far = task.encode(["0", "1", "10", "10"]), task.encode(["10", "1", "2", "10"])
+    assert score("qwk", truth, near, task) > score("qwk", truth, far, task)
+
+
+def test_macro_f1_counts_a_guessed_class_that_the_truth_lacks() -> None:
+    task = Task("multiclass", ("a", "b", "c"))
+    truth, probs = task.encode(["a", "a", "b", "b"]), task.encode(["a", "a", "b", "c"])
+    assert score("f1_macro", truth, probs, task) == pytest.approx((1 + 2 / 3 + 0) / 3)
+    assert score("f1_macro", truth, truth, task) == 1  # "c" is nowhere, so it does not count
+
+
+def test_what_is_not_defined_by_the_formula_has_a_stated_value() -> None:
+    nothing = np.zeros((3, 4), np.float32)
+    assert [score(name, nothing, nothing, TASKS["multilabel"]) for name in ("f1_micro", "f1_macro")] == [1, 1]
+    single = np.array([[1, 0], [1, 0]], np.float32)
+    assert [score(name, single, single, TASKS["binary"]) for name in ("kappa", "qwk", "mcc")] == [1, 1, 0]
+    level = np.ones((3, 1), np.float32)
+    assert [score("r2", level, level, TASKS["regression"]), score("r2", level, level * 2, TASKS["regression"])] == [1, 0]
+
+
+def test_decide_gives_multilabel_rows_a_label_where_asked() -> None:
+    probs = np.array([[0.5, 0.49, 0.1, 0.1], [0.2, 0.3, 0.1, 0.1]])
+    assert decide(probs, TASKS["multilabel"]).sum(axis=1).tolist() == [1, 0]
+    assert decide(probs, TASKS["multilabel"], at_least_one=True).tolist() == [[True, False, False, False], [False, True, False, False]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_default_fits_its_task(kind: Kind) -> None:
+    assert check_metric(default_metric(TASKS[kind]), TASKS[kind]) in METRICS
+
+
+def test_errors_say_what_to_use_instead() -> None:
+    truth, probs, task = case("multiclass")
+    with pytest.raises(CompetitionError, match=r"unknown metric 'rocauc': perhaps 'roc_auc'"):
+        check_metric("rocauc", task)
+    with pytest.raises(CompetitionError, match=r"metric 'rmse' does not fit a multiclass task: use accuracy, balanced_accuracy, log_loss"):
+        score("rmse", truth, probs, task)
+    with pytest.raises(CompetitionError, match=r"metric 'qwk' needs classes that are numbers, these are 'cat', 'dog'"):
+        check_metric("qwk", Task("binary", ("cat", "dog")))
+    with pytest.raises(CompetitionError, match=r"truth is \(300, 6\) and predictions are \(300, 5\): both should be rows x 6"):
+        score("accuracy", truth, probs[:, :5], task)
+    with pytest.raises(CompetitionError, match=r"there are no rows to compute accuracy of"):
+        score("accuracy", truth[:0], probs[:0], task)
+    with pytest.raises(
+        CompetitionError, match=r"columns should be the classes in their order \('0', '1', '10' and 3 more\), they are '9', '4', '2'"
+    ):
+        score("accuracy", truth, pd.DataFrame(probs, columns=list(reversed(GRADES))), task)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_is_fast_enough_for_each_epoch(name: str, kind: Kind) -> None:
+    generator = np.random.default_rng(0)
+    task = TASKS[kind] if kind in ("binary", "regression") else Task(kind, tuple(map(str, range(10))))
+    truth, probs = make_truth(task, 50_000, generator), make_probs(task, 50_000, generator)
+    started = perf_counter()
+    score(name, truth, probs, task)
+    assert perf_counter() - started < 2  # a tenth of that on a quiet machine
+
+
+def test_importing_the_metrics_does_not_import_scikit_learn() -> None:
+    program = "import sys, competition.metrics; print(*[name for name in ('sklearn', 'scipy', 'torch') if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+    assert loaded.stdout.strip() == ""

@@ -1,0 +1,162 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from competition.contest import Answer, Competition
+from competition.errors import CompetitionError
+from competition.metrics import METRICS
+from competition.tables import as_table
+from competition.task import Kind
+from submissions.check import check
+from submissions.errors import SubmissionError
+from submissions.format import FORMATS, csv_text, submission_frame
+from tests.builders import make_competition, make_table
+
+CASES = [(answer, kind) for answer, form in FORMATS.items() for kind in form.tasks]
+seeds = st.integers(0, 2**32 - 1)
+
+
+def table_of(competition: Competition, probs: list[list[float]]) -> pd.DataFrame:
+    return as_table(competition.test["id"].tolist(), np.array(probs), competition.task)
+
+
+def errors_of(frame: pd.DataFrame, competition: Competition) -> list[str]:
+    return [str(problem) for problem in check(frame, competition) if problem.severity == "error"]
+
+
+@pytest.mark.parametrize(("answer", "kind"), CASES)
+@settings(max_examples=15, deadline=None)
+@given(seed=seeds)
+def test_the_order_of_the_table_does_not_matter(answer: Answer, kind: Kind, seed: int) -> None:
+    competition = make_competition(kind, rows=9, answer=answer)
+    table = make_table(competition, seed)
+    shuffled = table.sample(frac=1, random_state=seed)
+    pd.testing.assert_frame_equal(submission_frame(shuffled, competition), submission_frame(table, competition))
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "metric"), [(a, k, name) for a, k in CASES for name, metric in METRICS.items() if k in metric.tasks]
+)
+@settings(max_examples=8, deadline=None)
+@given(seed=seeds, sure=st.booleans())
+def test_a_formatted_table_is_never_refused(answer: Answer, kind: Kind, metric: str, seed: int, sure: bool) -> None:
+    """Also with predictions of exactly 0 and 1, and numbers far outside of the training rows."""
+    competition = make_competition(kind, rows=7, answer=answer, metric=metric)
+    probs = make_table(competition, seed).to_numpy()
+    if sure:
+        probs = probs * 1e30 if kind == "regression" else (probs == probs.max(axis=1, keepdims=True)).astype(np.float32)
+    frame = submission_frame(as_table(competition.test["id"].tolist(), probs, competition.task), competition)
+    assert errors_of(frame, competition) == []
+
+
+@pytest.mark.parametrize(("kind", "count"), [("binary", 2), ("multiclass", 2), ("multiclass", 120), ("multilabel", 120)])
+def test_probabilities_read_again_sum_to_1_and_are_as_predicted(kind: Kind, count: int, tmp_path) -> None:
+    classes = tuple(f"c{place}" for place in range(count))
+    competition = make_competition(kind, rows=500, answer="probabilities", metric="log_loss", classes=classes)
+    table = make_table(competition)
+    (tmp_path / "s.csv").write_text(csv_text(submission_frame(table, competition)))
+    again = pd.read_csv(tmp_path / "s.csv", dtype={"id": str}).set_index("id")
+    assert again.to_numpy() == pytest.approx(table.to_numpy(), abs=3e-6)
+    if kind != "multilabel":
+        assert again.sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-6)
+
+
+def test_log_loss_is_clipped_and_nothing_else_is() -> None:
+    sure = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    clipped = make_competition("multiclass", rows=2, metric="log_loss")
+    frame = submission_frame(table_of(clipped, sure), clipped)
+    assert frame["cat"].tolist() == pytest.approx([1 - 2e-6, 1e-6], rel=1e-4)
+    assert frame[["cat", "dog", "new whale"]].sum(axis=1).tolist() == pytest.approx([1, 1], abs=1e-12)
+    as_is = make_competition("multiclass", rows=2, metric="roc_auc")
+    assert submission_frame(table_of(as_is, sure), as_is)["cat"].tolist() == [1, 0]
+
+
+def test_a_probability_is_the_positive_classs() -> None:
+    competition = make_competition("binary", rows=2)
+    assert submission_frame(table_of(competition, [[0.25, 0.75], [1, 0]]), competition)["target"].tolist() == [0.75, 0]
+
+
+def test_labels_are_spelled_as_the_train_table_spells_them() -> None:
+    competition = make_competition("multiclass", rows=3, answer="label", classes=("1", "03", "7"))
+    frame = submission_frame(table_of(competition, [[0.2, 0.5, 0.3], [0.6, 0.2, 0.2], [0, 0, 1]]), competition)
+    assert csv_text(frame) == "id,target\n00000,03\n00001,1\n00002,7\n"
+
+
+def test_several_labels_are_separated_by_spaces_and_there_is_at_least_one() -> None:
+    competition = make_competition("multilabel", rows=3)
+    frame = submission_frame(table_of(competition, [[0.9, 0.1, 0.5, 0.4], [0.1, 0.2, 0.3, 0.4], [1, 1, 1, 1]]), competition)
+    assert frame["target"].tolist() == ["rust 12", "7", "rust scab 12 7"]
+
+
+def test_a_number_stays_within_the_training_rows() -> None:
+    competition = replace(make_competition("regression", rows=3), truth=np.array([[1], [100]], np.float32))
+    frame = submission_frame(table_of(competition, [[-3], [41.625], [100.2]]), competition)
+    assert csv_text(frame) == "id,target\n00000,1\n00001,41.625\n00002,100\n"
+
+
+def test_rows_columns_and_their_order_are_the_samples() -> None:
+    rows = pd.DataFrame({"id": ["00001", "NA", "00001"], "Usage": ["x", "", "007"], "dog": "", "cat": ""}, dtype="str")
+    competition = make_competition("multiclass", metric="accuracy", answer="probabilities", rows=3, answer_columns=("dog", "cat"))
+    competition = replace(competition, submission=replace(competition.submission, rows=rows))
+    table = as_table(["NA", "00001", "beyond the sample"], np.array([[0.5, 0.25, 0.25], [0.125, 0.75, 0.125], [1, 0, 0]]), competition.task)
+    frame = submission_frame(table, competition)
+    assert csv_text(frame) == "id,Usage,dog,cat\n00001,x,0.75,0.125\nNA,,0.25,0.5\n00001,007,0.75,0.125\n"
+    assert errors_of(frame, competition) == []
+
+
+def test_classes_that_the_sample_leaves_out_are_not_written() -> None:
+    competition = make_competition("multilabel", rows=1, answer="probabilities", metric="roc_auc", answer_columns=("scab", "rust"))
+    competition = replace(competition, submission=replace(competition.submission, rows=competition.submission.rows[["id", "scab", "rust"]]))
+    assert (
+        csv_text(submission_frame(table_of(competition, [[0.1, 0.2, 0.3, 0.4]]), competition))
+        == "id,scab,rust\n00000,0.200000003,0.100000001\n"
+    )
+
+
+def test_log_loss_over_some_of_the_classes_still_sums_to_1() -> None:
+    competition = make_competition("multiclass", rows=1, metric="log_loss", answer_columns=("dog", "cat"))
+    competition = replace(competition, submission=replace(competition.submission, rows=competition.submission.rows[["id", "dog", "cat"]]))
+    frame = submission_frame(table_of(competition, [[0.25, 0.25, 0.5]]), competition)
+    assert frame[["dog", "cat"]].to_numpy().tolist() == [[0.5, 0.5]]
+
+
+def test_no_image_to_predict_gives_an_empty_submission() -> None:
+    competition = make_competition("multiclass", rows=0)
+    assert csv_text(submission_frame(make_table(competition), competition)) == "id,cat,dog,new whale\n"
+
+
+def test_ids_without_a_prediction_are_named() -> None:
+    competition = make_competition(rows=5, file="sample_submission.csv")
+    table = make_table(competition).iloc[:1]
+    with pytest.raises(
+        SubmissionError,
+        match=r"4 of 5 ids of sample_submission\.csv have no prediction: '00001', '00002', '00003' and 1 more\. Predict all images",
+    ):
+        submission_frame(table, competition)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(a, k) for a in FORMATS for k in ("binary", "multiclass", "multilabel", "regression") if (a, k) not in CASES]
+)
+def test_an_answer_that_the_task_does_not_give_is_named(answer: Answer, kind: Kind) -> None:
+    competition = make_competition(kind, answer=answer)
+    with pytest.raises(SubmissionError, match=rf"asks for '{answer}', which a {kind} task does not give: set competition\.answer \("):
+        submission_frame(make_table(competition), competition)
+
+
+def test_samples_that_do_not_fit_the_classes_are_named() -> None:
+    probabilities = make_competition("multiclass", answer_columns=("cat", "bird"))
+    with pytest.raises(SubmissionError, match=r"1 columns of the sample are none of the 3 classes: 'bird'"):
+        submission_frame(make_table(probabilities), probabilities)
+    label = make_competition("multiclass", answer="label", answer_columns=("a", "b"))
+    with pytest.raises(SubmissionError, match=r"'label' stands in one column, the sample has 2: 'a', 'b'"):
+        submission_frame(make_table(label), label)
+    spaced = make_competition("multilabel", classes=("rust", "leaf miner"))
+    with pytest.raises(SubmissionError, match=r"separated by spaces, but 1 classes have spaces in their names: 'leaf miner'"):
+        submission_frame(make_table(spaced), spaced)
+    with pytest.raises(CompetitionError, match=r"predictions: columns should be the classes"):
+        submission_frame(make_table(spaced), probabilities)

@@ -1,0 +1,86 @@
+"""Trains folds of a competition and scores them out of fold.
+
+    python train.py --competition PATH --fold all
+
+The same command continues an interrupted run; a finished fold is not trained again.
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from competition.config import Config
+from competition.console import fail, say, show_reasons, table
+from competition.errors import InputError
+from competition.load import load
+from competition.settings import train_config
+from folds.run import git_commit, open_run
+from folds.scores import gather
+from folds.side_by_side import LOG, at_once_of, train_side_by_side
+from folds.split import asked_folds, assign_folds
+from folds.stop import StopRequest
+
+
+def main() -> int:
+    config = train_config()
+    try:
+        return train(config, StopRequest())
+    except InputError as error:
+        return fail(error)
+
+
+def train(config: Config, stop: StopRequest) -> int:
+    """The exit code, after the asked folds are trained, scored and in the ledger."""
+    contest = load(config.competition)
+    asked = asked_folds(config.machine.fold, config.folds.count)
+    fold_of = assign_folds(contest.train, contest.truth, contest.task, config.folds)
+
+    from competition.tables import as_table  # from here on torch is needed, which takes seconds to import
+    from models.device import accelerator_for
+    from models.fit import FoldJob, Stopped, fit
+    from models.plan import plan_lines, prepare
+
+    config, spec, pixels, reasons = prepare(config, contest)
+    run = open_run(config, contest, fold_of)
+    pending = [fold for fold in asked if fold not in run.finished_folds()]
+    accelerator = accelerator_for(config.machine)
+    at_once, threads = at_once_of(config.machine, len(pending), accelerator.device.type)
+    if not stop.parent:
+        show_reasons([*contest.reasons, *reasons])
+        table("plan", ["", ""], plan_lines(config, contest, run.directory, asked, pending, at_once, accelerator.device))
+
+    failed: dict[int, int] = {}
+    if at_once > 1:
+        failed = train_side_by_side(Path(__file__), run, pending, at_once, threads, stop)
+    for fold in [] if at_once > 1 else pending:
+        held = (fold_of == fold).to_numpy()
+        with run.training(fold) as directory:
+            job = FoldJob(
+                fold, config, contest.task, contest.metric, spec, pixels, contest.truth, (~held).nonzero()[0], held.nonzero()[0], directory
+            )
+            try:
+                fitted = fit(job, accelerator, stop)
+            except Stopped:
+                break
+            facts = {"score": fitted.score, "seconds": fitted.seconds, "weights_kept": fitted.weights_kept, "git": git_commit()}
+            oof = as_table(contest.train["id"][held].tolist(), fitted.probs, contest.task)
+            run.finish(fold, oof, {**facts, "finished": datetime.now(UTC).isoformat(timespec="seconds")})
+
+    done = run.finished_folds()
+    if done and not stop.parent:
+        scores = gather(run, contest)
+        rows = [[f"fold {fold}", f"{score:.5f}"] for fold, score in scores.per_fold.items()]
+        summary = [["mean ± std", f"{scores.mean:.5f} ± {scores.std:.5f}"], ["pooled out of fold", f"{scores.pooled:.5f}"]]
+        table(f"{run.directory}: {len(done)} of {config.folds.count} folds", ["", contest.metric], [*rows, *summary], right=(1,))
+    for fold, code in failed.items():
+        say(f"fold {fold} ended with exit code {code}: {run.fold_directory(fold) / LOG} tells why; the same command tries it again")
+    if stop():
+        say("stopped; the same command goes on from here")
+        return stop.exit_code
+    if not stop.parent and done:
+        say(f"next: python predict.py {run.directory}")
+    return max(failed.values(), default=0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
