@@ -11,31 +11,33 @@ from pathlib import Path
 from competition.config import PredictConfig
 from competition.console import fail, say
 from competition.errors import InputError
-from competition.load import load
-from competition.metrics import score
 from competition.settings import competition_config, predict_config
-from folds.errors import FoldError
-from folds.run import Run, git_commit, read_run, runs_of, write_table
-from folds.scores import score_tables
-from submissions.blend import blend
-from submissions.format import submission_frame
-from submissions.write import Origin, submission_path, upload_command, upload_message, write
+
+# what takes long to import (pandas, then torch) is imported when it is needed: a wrong flag is answered at once
 
 
 def main() -> int:
-    asked = predict_config()
     try:
-        return predict(asked)
+        return predict(predict_config())
     except InputError as error:
         return fail(error)
 
 
 def predict(asked: PredictConfig) -> int:
     """The exit code, after the submission is on disk and was checked."""
+    from competition.load import load
+    from competition.metrics import score
+    from folds.errors import FoldError
+    from folds.run import git_commit, newest_run, read_run, write_table
+    from folds.scores import score_tables
+    from submissions.blend import blend
+    from submissions.format import submission_frame
+    from submissions.write import Origin, submission_path, upload_command, upload_message, write
+
     named = [read_run(Path(run)) for run in asked.run]
     ask = named[0].config.competition if named and not asked.competition else competition_config(asked.competition)
     contest = load(ask)
-    runs = named or newest(asked.machine.runs, contest.name)
+    runs = named or newest_run(asked.machine.runs, contest.name)
     for run in runs:
         if not run.finished_folds():
             raise FoldError(
@@ -68,17 +70,6 @@ def predict(asked: PredictConfig) -> int:
     say(f"submission {path}: {len(contest.submission.rows):,} rows, checked")
     say(upload_command(contest.name, path, upload_message(origin)))
     return 0
-
-
-def newest(runs: Path, competition: str) -> list[Run]:
-    """The competition's newest run that has a finished fold.
-
-    Raises: FoldError where there is none.
-    """
-    found = runs_of(runs, competition)
-    if not found:
-        raise FoldError(f"no run of {competition} in {runs} has a finished fold: python train.py --competition {competition} makes one")
-    return found[-1:]
 
 
 if __name__ == "__main__":

@@ -6,36 +6,38 @@ The same command continues an interrupted run; a finished fold is not trained ag
 """
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 from competition.config import Config
 from competition.console import fail, say, show_reasons, table
 from competition.errors import InputError
-from competition.load import load
 from competition.settings import train_config
-from folds.run import git_commit, open_run
-from folds.scores import gather
-from folds.side_by_side import LOG, at_once_of, train_side_by_side
-from folds.split import asked_folds, assign_folds
-from folds.stop import StopRequest
+
+# what takes long to import (pandas, then torch) is imported when it is needed: a wrong flag is answered at once
 
 
 def main() -> int:
-    config = train_config()
     try:
-        return train(config, StopRequest())
+        return train(train_config())
     except InputError as error:
         return fail(error)
 
 
-def train(config: Config, stop: StopRequest) -> int:
+def train(config: Config) -> int:
     """The exit code, after the asked folds are trained, scored and in the ledger."""
+    from competition.load import load
+    from folds.run import open_run
+    from folds.scores import gather
+    from folds.side_by_side import LOG, at_once_of, train_side_by_side
+    from folds.split import asked_folds, assign_folds
+    from folds.stop import StopRequest
+
+    stop = StopRequest()
     contest = load(config.competition)
     asked = asked_folds(config.machine.fold, config.folds.count)
     fold_of = assign_folds(contest.train, contest.truth, contest.task, config.folds)
 
-    from competition.tables import as_table  # from here on torch is needed, which takes seconds to import
+    from competition.tables import as_table
     from models.device import accelerator_for
     from models.fit import FoldJob, Stopped, fit
     from models.plan import plan_lines, prepare
@@ -62,15 +64,15 @@ def train(config: Config, stop: StopRequest) -> int:
                 fitted = fit(job, accelerator, stop)
             except Stopped:
                 break
-            facts = {"score": fitted.score, "seconds": fitted.seconds, "weights_kept": fitted.weights_kept, "git": git_commit()}
             oof = as_table(contest.train["id"][held].tolist(), fitted.probs, contest.task)
-            run.finish(fold, oof, {**facts, "finished": datetime.now(UTC).isoformat(timespec="seconds")})
+            run.finish(fold, oof, fitted.score, fitted.seconds, fitted.weights_kept)
 
     done = run.finished_folds()
     if done and not stop.parent:
         scores = gather(run, contest)
         rows = [[f"fold {fold}", f"{score:.5f}"] for fold, score in scores.per_fold.items()]
-        summary = [["mean ± std", f"{scores.mean:.5f} ± {scores.std:.5f}"], ["pooled out of fold", f"{scores.pooled:.5f}"]]
+        spread = f" ± {scores.std:.5f}" if len(done) > 1 else ""
+        summary = [["mean ± std", f"{scores.mean:.5f}{spread}"], ["pooled out of fold", f"{scores.pooled:.5f}"]]
         table(f"{run.directory}: {len(done)} of {config.folds.count} folds", ["", contest.metric], [*rows, *summary], right=(1,))
     for fold, code in failed.items():
         say(f"fold {fold} ended with exit code {code}: {run.fold_directory(fold) / LOG} tells why; the same command tries it again")

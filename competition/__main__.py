@@ -1,10 +1,11 @@
 """The front door of this room.
 
-    python -m competition list              competitions, metrics and recipes by name
-    python -m competition inspect PATH      what was found, and the reason for every guess
-    python -m competition use PATH          the same as an editable competition.toml in the working directory
+python -m competition list              competitions, metrics and recipes by name
+python -m competition inspect PATH      what was found, and the reason for every guess
+python -m competition use PATH          the same as an editable competition.toml in the working directory
 """
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -22,7 +23,11 @@ def list_names() -> None:
     from competition.settings import RECIPES
 
     table("competitions", ["name"], [[name] for name in sorted(CATALOGUE)])
-    table("metrics", ["name", "better", "for", "what it is"], [[name, "high" if m.greater_is_better else "low", ", ".join(m.tasks), m.doc] for name, m in METRICS.items()])
+    table(
+        "metrics",
+        ["name", "better", "for", "what it is"],
+        [[name, "high" if m.greater_is_better else "low", ", ".join(m.tasks), m.doc] for name, m in METRICS.items()],
+    )
     table("recipes", ["name"], [[str(path.relative_to(RECIPES).with_suffix(""))] for path in sorted(RECIPES.rglob("*.toml"))])
 
 
@@ -61,8 +66,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     from competition.console import fail
     from competition.errors import CompetitionError
 
+    words = list(sys.argv[1:] if argv is None else argv)
+    gc.disable()  # a command lasts a second, and sixty thousand paths would be walked through again and again
     try:
-        tyro.extras.subcommand_cli_from_dict(VERBS, prog="python -m competition", description="What is asked: find it, show it, keep it.", args=argv)
+        if words and words[0] in VERBS:  # straight there: tyro takes 0.1 s to set up a choice of commands
+            tyro.cli(VERBS[words[0]], prog=f"python -m competition {words[0]}", args=words[1:])
+        else:
+            tyro.extras.subcommand_cli_from_dict(
+                VERBS, prog="python -m competition", description="What is asked: find it, show it, keep it.", args=words
+            )
     except CompetitionError as error:
         return fail(error)
     return 0

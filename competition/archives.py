@@ -137,7 +137,9 @@ class _Stream(RawIOBase):
 def open_tar(span: Span, where: str) -> Folder:
     try:
         with tarfile.open(fileobj=cast(IO[bytes], BufferedReader(_Stream(span))), mode="r:") as tar:
-            places = {member.name.removeprefix("./"): (member.offset_data, member.size, int(member.mtime)) for member in tar if member.isreg()}
+            places = {
+                member.name.removeprefix("./"): (member.offset_data, member.size, int(member.mtime)) for member in tar if member.isreg()
+            }
     except tarfile.TarError as error:
         raise CompetitionError(f"{where}: cannot be read as a tar ({error}): download it again") from None
     return SpanFolder(span, where, places)

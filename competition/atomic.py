@@ -1,22 +1,29 @@
 """Files that are whole or not there: written beside their place, synced, renamed."""
 
+import glob
 import json
 import math
 import os
-import tempfile
+import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import Any
+
+import psutil
+
+HOST = re.sub(r"\W", "_", platform.node())
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; what was written there takes the place of `path` when the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(descriptor)
-    part = Path(name)
+    _sweep(path)
+    part = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.{get_ident()}.part")
+    part.touch()
     try:
         yield part
         with part.open("rb") as written:
@@ -25,6 +32,14 @@ def replacing(path: Path) -> Iterator[Path]:
         sync_directory(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Removes what a killed process of this machine left half-written beside `path`."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.{HOST}.*.part"):
+        writer = part.name.split(".")[-3]
+        if not (writer.isdigit() and psutil.pid_exists(int(writer))):
+            part.unlink(missing_ok=True)
 
 
 def sync_directory(directory: Path) -> None:

@@ -96,7 +96,7 @@ class ModelConfig(Section):
     backbone: str | Auto = "auto"
     """timm/NAME, torchvision/NAME or small/NAME; `python -m models list` names them."""
     weights: str = "auto"
-    """pretrained: from the hub; none: random; FILE: a .safetensors or .pth of the backbone; auto: pretrained where they can be had (and the backbone is not small/)."""
+    """pretrained: from the hub; none: random; FILE: a .safetensors of the backbone; auto: pretrained where they can be had."""
     drop: Share = 0.0
     """Dropout before the last layer."""
     drop_path: Share = 0.0
@@ -134,7 +134,7 @@ class OptimConfig(Section):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of the averaged weights, a step; 0: off. With it, the averaged weights are the ones that are scored and kept."""
     keep: Literal["last", "best"] = "last"
-    """best: the epoch with the best held-out score. It was chosen on the fold that is then scored, so the score flatters; the ledger says so."""
+    """best: the epoch with the best held-out score. It is chosen on the fold that is then scored, so the score flatters; the ledger says so."""
 
 
 class MachineConfig(Section):
@@ -178,7 +178,7 @@ class Config(Section):
     machine: MachineConfig = MachineConfig()
 
     def digest(self) -> str:
-        """Six hex digits of everything that makes this run what it is: all but the machine, the name, the recipe and the place of the data."""
+        """Six hex digits of all that makes this run what it is: not the machine, the name, the recipe or the place of the data."""
         tree = self.model_dump(mode="json", exclude={"machine": True, "name": True, "recipe": True, "competition": {"source"}})
         return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:6]
 

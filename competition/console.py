@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
+if not console.is_terminal:
+    console.width = 140  # a log has no window that could be too narrow
 
 
 def say(line: str) -> None:
@@ -37,7 +39,8 @@ def table(title: str, columns: list[str], rows: list[list[str]], right: tuple[in
     """A table; the columns whose places are in `right` are numbers."""
     from rich.text import Text
 
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    console.print(Text(title, style="bold"))
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns))
     for place, column in enumerate(columns):
         drawn.add_column(column, justify="right" if place in right else "left", overflow="fold")
     for row in rows:

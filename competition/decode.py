@@ -56,6 +56,8 @@ def shape_of(head: bytes) -> Shape | None:
 
     try:
         with Image.open(io.BytesIO(head)) as image:
+            if image.mode == "P":
+                image.load()  # which colours of a palette are used, the pixels tell
             grey = image.mode in ("1", "L", "LA", "F", "I", *SIXTEEN_BITS) or (image.mode == "P" and _grey_palette(image))
             return Shape(image.height, image.width, 1 if grey else 3)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
@@ -159,14 +161,12 @@ def _eight_bits(image, key: str) -> np.ndarray:  # type: ignore[no-untyped-def]
 
 
 def _grey_palette(image) -> bool:  # type: ignore[no-untyped-def]
-    """Whether all colours of a palette that the picture uses are grey."""
+    """Whether all colours of a palette that the (loaded) picture uses are grey."""
     palette = np.frombuffer(image.palette.tobytes(), np.uint8) if image.palette and image.palette.mode == "RGB" else None
     if palette is None:
         return False
     colours = palette[: len(palette) // 3 * 3].reshape(-1, 3)
-    histogram = image.histogram() if getattr(image, "im", None) is not None else None
-    if histogram is not None:
-        colours = colours[[place for place, count in enumerate(histogram[: len(colours)]) if count]]
+    colours = colours[[place for place, count in enumerate(image.histogram()[: len(colours)]) if count]]
     return bool((colours[:, 0] == colours[:, 1]).all() and (colours[:, 1] == colours[:, 2]).all())
 
 

@@ -27,6 +27,12 @@ from competition.images import FileImages, ImageSource
 from competition.pixels import PixelColumns
 from competition.text_tables import Tables, read_tables, repeated
 
+NOT_FOUND = {
+    "auto": "no table has a column that names images",
+    FOLDERS: "images do not lie in folders of classes",
+    NAMES: "names do not begin with a class and end with a number",
+}
+
 
 def detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     """The competition in the files.
@@ -63,7 +69,15 @@ def detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     notes += [f"not read: {reason}" for reason in tables.unread.values()]
     if only_in_train := _only_in_train(train, target, test_columns, groups):
         notes.append(f"only in {train.where} and not used: {examples(only_in_train)}")
-    found = [*reasons, *target.reasons, test.reason, *([sample.reason] if sample else []), answer_reason, metric, *([group_reason] if group_reason else [])]
+    found = [
+        *reasons,
+        *target.reasons,
+        test.reason,
+        *([sample.reason] if sample else []),
+        answer_reason,
+        metric,
+        *([group_reason] if group_reason else []),
+    ]
     return Competition(
         name=name,
         source=where,
@@ -106,12 +120,14 @@ def _from_files(
 
 
 def _training_rows(candidates, tables: Tables, index: ImageIndex, sample: Sample | None, ask: CompetitionConfig, where: str):  # type: ignore[no-untyped-def]
-    if ask.labels in ("auto", *tables.of):
+    if ask.labels not in (FOLDERS, NAMES):
         found = label_table(candidates, tables, sample, ask)
         if found is not None:
             candidate, reason = found
             if ask.id_column not in ("auto", *candidate.frame.columns):
-                raise CompetitionError(f"{candidate.path}: there is no column {ask.id_column!r}, its columns are {examples(candidate.frame.columns, 12)}")
+                raise CompetitionError(
+                    f"{candidate.path}: there is no column {ask.id_column!r}, its columns are {examples(candidate.frame.columns, 12)}"
+                )
             rows, notes = table_rows(candidate, index, "train")
             return rows, reason, list(notes)
     in_test = set(index.match(sample.ids, "test").images) if sample else set()
@@ -120,14 +136,22 @@ def _training_rows(candidates, tables: Tables, index: ImageIndex, sample: Sample
     if ask.labels in ("auto", FOLDERS):
         rows = _folders_of_roles(index) or folder_rows(paths)
         if rows is not None:
-            return rows, Reason("labels", FOLDERS, f"{rows.frame['label'].nunique()} folders, {examples(dict.fromkeys(rows.frame['label']))}"), notes
+            return (
+                rows,
+                Reason("labels", FOLDERS, f"{rows.frame['label'].nunique()} folders, {examples(dict.fromkeys(rows.frame['label']))}"),
+                notes,
+            )
     if ask.labels in ("auto", NAMES) and (rows := name_rows(paths)) is not None:
-        return rows, Reason("labels", NAMES, f"files are called {examples(dict.fromkeys(rows.frame['label']))} and a number", sure=False), notes
-    asked = "" if ask.labels == "auto" else f" as {ask.labels!r}"
+        return (
+            rows,
+            Reason("labels", NAMES, f"files are called {examples(dict.fromkeys(rows.frame['label']))} and a number", sure=False),
+            notes,
+        )
+    why = [text for kind, text in NOT_FOUND.items() if ask.labels in ("auto", kind)]
     unread = f"; not read: {examples(tables.unread.values())}" if tables.unread else ""
     raise CompetitionError(
-        f"{where}: no labels were found{asked}: no table has a column that names images, images do not lie in folders of classes, and names do not "
-        f"begin with a class. Tables: {examples(tables.of, 8) or 'none'}; {len(index):,} images, such as {examples(paths[:1] or index.of_role('test')[:1])}{unread}"
+        f"{where}: no labels were found: {', '.join(why)}. Tables: {examples(tables.of, 8) or 'none'}; "
+        f"{len(index):,} images, such as {examples(paths[:1] or index.of_role('test')[:1])}{unread}"
     )
 
 
@@ -139,7 +163,9 @@ def _folders_of_roles(index: ImageIndex) -> Rows | None:
     rows = [part for part in parts if part is not None]
     images = [image for part in rows for image in part.images]
     ids = [identifier for part in rows for identifier in part.ids]
-    return Rows(FOLDERS, None, pd.concat([part.frame for part in rows], ignore_index=True), ids if len(set(ids)) == len(ids) else images, images)
+    return Rows(
+        FOLDERS, None, pd.concat([part.frame for part in rows], ignore_index=True), ids if len(set(ids)) == len(ids) else images, images
+    )
 
 
 def _columns_of_test(tables: Tables, train: Rows, sample: Sample | None) -> list[str]:
@@ -170,7 +196,9 @@ def _one_row_an_image(train: Rows, target: Target) -> tuple[Rows, Target, list[s
         first: dict[str, bytes] = {}
         answers = iter(target.truth)
         disagree = [
-            image for image, kept in zip(train.images, target.kept, strict=True) if kept and first.setdefault(image, (row := next(answers).tobytes())) != row
+            image
+            for image, kept in zip(train.images, target.kept, strict=True)
+            if kept and first.setdefault(image, (row := next(answers).tobytes())) != row
         ]
         if disagree:
             id_of = dict(zip(train.images, train.ids, strict=True))
@@ -190,7 +218,11 @@ def _one_row_an_image(train: Rows, target: Target) -> tuple[Rows, Target, list[s
     kept = np.zeros(len(train.images), bool)
     kept[list(place_of.values())] = True
     count = len(repeated(train.images))
-    return train, replace(target, truth=truth[kept], kept=kept), [f"{count:,} images have more than one row in {train.where}: their rows are taken together"]
+    return (
+        train,
+        replace(target, truth=truth[kept], kept=kept),
+        [f"{count:,} images have more than one row in {train.where}: their rows are taken together"],
+    )
 
 
 def _test_truth(test: TestRows, target: Target) -> np.ndarray | None:

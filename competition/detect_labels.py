@@ -52,7 +52,9 @@ def image_tables(tables: Tables, index: ImageIndex, sample: Sample | None, id_co
         if (sample is not None and path == sample.path) or not len(table.frame):
             continue
         if id_column != "auto" and id_column in table.frame.columns:
-            found.append(Candidate(path, id_column, table.frame, index.share(table.frame[id_column].tolist()), role_of(path.rpartition("/")[2])))
+            found.append(
+                Candidate(path, id_column, table.frame, index.share(table.frame[id_column].tolist()), role_of(path.rpartition("/")[2]))
+            )
             continue
         shares = {name: index.share(table.frame[name].tolist()) for name in table.frame.columns if name}
         best = max(shares, key=lambda name: shares[name], default=None)
@@ -61,7 +63,9 @@ def image_tables(tables: Tables, index: ImageIndex, sample: Sample | None, id_co
     return found
 
 
-def label_table(candidates: Sequence[Candidate], tables: Tables, sample: Sample | None, ask: CompetitionConfig) -> tuple[Candidate, Reason] | None:
+def label_table(
+    candidates: Sequence[Candidate], tables: Tables, sample: Sample | None, ask: CompetitionConfig
+) -> tuple[Candidate, Reason] | None:
     """The table with the training labels, None where there is none.
 
     Raises: CompetitionError where the one asked for is not fit, and where two tables say different things.
@@ -71,7 +75,9 @@ def label_table(candidates: Sequence[Candidate], tables: Tables, sample: Sample 
         asked = next((candidate for candidate in candidates if candidate.path == path), None)
         if asked is None:
             columns = list(tables.of[path].frame.columns)
-            raise CompetitionError(f"{path}: no column names images, its columns are {examples(columns, 8)}: name one by --competition.id-column")
+            raise CompetitionError(
+                f"{path}: no column names images, its columns are {examples(columns, 8)}: name one by --competition.id-column"
+            )
         return asked, Reason("labels", path, "asked for")
     ranked = sorted(candidates, key=lambda candidate: -_fitness(candidate, sample))
     ranked = [candidate for candidate in ranked if _fitness(candidate, sample) > 0]
@@ -83,7 +89,9 @@ def label_table(candidates: Sequence[Candidate], tables: Tables, sample: Sample 
     why = f"{best.share:.0%} of the looked-at values of {best.column!r} are images"
     if sample is not None and (fitting := _fit_of_sample(best, sample)):
         why += f", and {fitting}"
-    return best, Reason("labels", best.path, why + (f"; it might be {examples(rivals)}" if rivals else ""), sure=best.share > 0.9 and not rivals)
+    return best, Reason(
+        "labels", best.path, why + (f"; it might be {examples(rivals)}" if rivals else ""), sure=best.share > 0.9 and not rivals
+    )
 
 
 def _fitness(candidate: Candidate, sample: Sample | None) -> float:

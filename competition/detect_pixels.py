@@ -22,7 +22,13 @@ def pixel_train(tables: Tables, sample: Sample | None, ask: CompetitionConfig) -
     else:
         answers = set(sample.answer_columns) if sample else set()
         named = {"train": 2, None: 0, "val": -1, "test": -2}
-        path = max(pixels, key=lambda path: (named[role_of(path.rpartition("/")[2])] + bool({*map(str.lower, answers)} & {*map(str.lower, pixels[path].frame)}), len(pixels[path].frame)))
+        path = max(
+            pixels,
+            key=lambda path: (
+                named[role_of(path.rpartition("/")[2])] + bool({*map(str.lower, answers)} & {*map(str.lower, pixels[path].frame)}),
+                len(pixels[path].frame),
+            ),
+        )
         why = f"{pixels[path].pixels.shape.width} x {pixels[path].pixels.shape.height} pixels a row" if pixels[path].pixels else ""  # type: ignore[union-attr]
     table = pixels[path]
     if not len(table.frame.columns):
@@ -36,23 +42,39 @@ def pixel_test(tables: Tables, train: Table, sample: Sample | None, where: str) 
 
     Raises: CompetitionError where the sample's ids do not fit the test table.
     """
-    others = [table for path, table in tables.of.items() if table.pixels and path != train.path and table.pixels.shape == train.pixels.shape]  # type: ignore[union-attr]
-    ranked = sorted(others, key=lambda table: (role_of(table.path.rpartition("/")[2]) != "test", sample is None or len(table.frame) != len(set(sample.ids))))
+    others = [
+        table for path, table in tables.of.items() if table.pixels and path != train.path and table.pixels.shape == train.pixels.shape
+    ]  # type: ignore[union-attr]
+    ranked = sorted(
+        others,
+        key=lambda table: (role_of(table.path.rpartition("/")[2]) != "test", sample is None or len(table.frame) != len(set(sample.ids))),
+    )
     if not ranked or not len(ranked[0].frame):
         raise CompetitionError(f"{where}: the test set is empty: there is no table of pixels beside {train.path}")
     test = ranked[0]
     column = sample.id_column if sample and sample.id_column in test.frame.columns else _ids_beside(test)
     rows = _rows(test, column)
     if sample is None:
-        return TestRows(rows.ids, rows.images, Reason("test", f"{len(rows.ids):,} images", f"the rows of {test.path}"), rows if len(test.frame.columns) else None)
+        return TestRows(
+            rows.ids,
+            rows.images,
+            Reason("test", f"{len(rows.ids):,} images", f"the rows of {test.path}"),
+            rows if len(test.frame.columns) else None,
+        )
     ids = list(dict.fromkeys(sample.ids))
     count = len(rows.ids)
-    for spelled, why in ((rows.ids if column else None, f"column {column!r}"), (range(1, count + 1), "rows counted from 1"), (range(count), "rows counted from 0")):
+    for spelled, why in (
+        (rows.ids if column else None, f"column {column!r}"),
+        (range(1, count + 1), "rows counted from 1"),
+        (range(count), "rows counted from 0"),
+    ):
         if spelled is None:
             continue
         image_of = dict(zip(map(str, spelled), rows.images, strict=True))
         if all(identifier in image_of for identifier in ids):
-            return TestRows(ids, [image_of[identifier] for identifier in ids], Reason("test", f"{len(ids):,} images", f"{test.path}: {why}"))
+            return TestRows(
+                ids, [image_of[identifier] for identifier in ids], Reason("test", f"{len(ids):,} images", f"{test.path}: {why}")
+            )
     if len(ids) == count:
         return TestRows(ids, rows.images, Reason("test", f"{count:,} images", f"{test.path}: by their order", sure=False))
     raise CompetitionError(f"{sample.path} does not fit {test.path}: {len(ids):,} ids ({ids[0]!r} ...) for {count:,} rows of pixels")
@@ -63,7 +85,6 @@ def _ids_beside(table: Table) -> str | None:
 
 
 def _rows(table: Table, id_column: str | None) -> Rows:
-    assert table.pixels is not None
-    keys = [table.pixels.key(row) for row in range(len(table.frame))]
+    keys = [table.pixels.key(row) for row in range(len(table.frame))] if table.pixels else []
     ids = table.frame[id_column].tolist() if id_column else [str(row + 1) for row in range(len(table.frame))]
     return Rows(table.path, id_column, table.frame, ids, keys)

@@ -11,7 +11,11 @@ from competition.errors import CompetitionError, choose
 from competition.image_index import LEAST_SHARE, ImageIndex
 from competition.text_tables import Table, Tables
 
-NAMED_SO = (re.compile(r"sample.*sub|sub.*sample|example.*sub|sub.*(example|format|template)"), re.compile(r"submission|submit"), re.compile(r"^sample"))
+NAMED_SO = (
+    re.compile(r"sample.*sub|sub.*sample|example.*sub|sub.*(example|format|template)"),
+    re.compile(r"submission|submit"),
+    re.compile(r"^sample"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def find_sample(tables: Tables, index: ImageIndex, ask: CompetitionConfig) -> Sa
         table = tables.of[choose("sample submission", ask.sample, tables.of)]
         return _as_sample(table, tables, index, "asked for", True)
     for sure, pattern in zip((True, False, False), NAMED_SO, strict=True):
-        named = [table for path, table in tables.of.items() if pattern.search(_letters(path)) and len(table.frame.columns) > 1]
+        named = [table for path, table in tables.of.items() if pattern.search(_letters(path)) and (sure or len(table.frame.columns) > 1)]
         if named:
             why = "its name" if len(named) == 1 else f"its name; so are {len(named) - 1} more"
             return _as_sample(named[0], tables, index, why, sure and len(named) == 1)

@@ -41,18 +41,26 @@ def find_submission(target: Target, sample: Sample | None, test_ids: list[str], 
     answer: Answer = next(known for known in get_args(Answer) if known == guess.value)
     reason = Reason("answer", answer, guess.why, guess.sure)
     if sample is None:
-        columns = task.classes if answer == "probabilities" else (("label",) if target.columns[:1] != ("label",) and len(target.columns) > 1 else target.columns)
+        columns = (
+            task.classes
+            if answer == "probabilities"
+            else (("label",) if target.columns[:1] != ("label",) and len(target.columns) > 1 else target.columns)
+        )
         filler = {"probability": "0.5", "probabilities": repr(1 / len(task.classes)), "number": "0"}.get(answer, task.classes[0])
         rows = pd.DataFrame({"id": test_ids, **dict.fromkeys(columns, filler)}, dtype="str")
         return SubmissionFormat(answer, rows, "id", columns), reason
     if answer == "probabilities":
         unknown = [name for name in sample.answer_columns if name not in task.classes]
         if unknown:
-            raise CompetitionError(f"{sample.path}: {len(unknown)} columns are none of the classes ({examples(task.classes)}): {examples(unknown)}")
+            raise CompetitionError(
+                f"{sample.path}: {len(unknown)} columns are none of the classes ({examples(task.classes)}): {examples(unknown)}"
+            )
         if task.one_of_many and (lacking := [name for name in task.classes if name not in sample.answer_columns]):
             raise CompetitionError(f"{sample.path}: {len(lacking)} classes have no column: {examples(lacking)}")
     elif len(sample.answer_columns) > 1:
-        raise CompetitionError(f"{sample.path}: answer {answer!r} goes into one column, the sample has {len(sample.answer_columns)}: {examples(sample.answer_columns)}")
+        raise CompetitionError(
+            f"{sample.path}: answer {answer!r} goes into one column, the sample has {len(sample.answer_columns)}: {examples(sample.answer_columns)}"
+        )
     return SubmissionFormat(answer, sample.frame, sample.id_column, sample.answer_columns, sample.path), reason
 
 
@@ -86,6 +94,8 @@ def _answer(target: Target, sample: Sample | None) -> Guess:
 
 def _binary_answer(target: Target, sample: Sample) -> Guess:
     cells = sorted(set(sample.frame[sample.answer_columns[0]].str.strip()))
+    if cells == [""]:
+        return Guess("probability", "two classes and one column; the sample leaves it empty", False)
     numbers = _numbers(cells)
     if numbers is None and set(cells) <= {*target.task.classes, ""}:
         return Guess("label", f"the sample holds class names ({examples(cells)})")
@@ -103,7 +113,12 @@ def _metric(target: Target, sample: Sample | None, submission: SubmissionFormat)
         return Guess("rmse", "the target is a number", False)
     if answer == "probability":
         guessed = sample is not None and sample.frame[sample.answer_columns[0]].nunique() == 1
-        return Guess("roc_auc", "two classes and one column of probabilities; log loss is asked for as well" + (", and the sample is constant" if guessed else ""), False)
+        return Guess(
+            "roc_auc",
+            "two classes and one column of probabilities; log loss is asked for as well"
+            + (", and the sample is constant" if guessed else ""),
+            False,
+        )
     if answer == "labels":
         return Guess("f1_micro", "lists of labels", False)
     if answer == "label":
@@ -124,7 +139,12 @@ def _label_metric(target: Target, sample: Sample | None) -> Guess:
             count = int(several.max())
             return Guess("accuracy", f"class names; the sample lists {count} a row, best first, which looks like MAP@{count}", False)
     numbers = _numbers(list(target.task.classes))
-    if numbers is not None and 3 <= len(numbers) <= 10 and np.array_equal(np.sort(numbers), np.arange(len(numbers)) + numbers.min()) and len(numbers) != 10:
+    if (
+        numbers is not None
+        and 3 <= len(numbers) <= 10
+        and np.array_equal(np.sort(numbers), np.arange(len(numbers)) + numbers.min())
+        and len(numbers) != 10
+    ):
         return Guess("accuracy", f"class labels; {len(numbers)} consecutive numbers may be grades, scored by a weighted kappa", False)
     return Guess("accuracy", "class labels")
 

@@ -19,7 +19,9 @@ from competition.image_index import words
 from competition.task import Kind, Task
 
 TARGET_WORDS = "label labels target targets class classes category diagnosis species breed tags attribute attributes answer y".split()
-NUMBER_WORDS = frozenset("age count score price weight height rating pawpularity number amount value length width area percent percentage biomass yield".split())
+NUMBER_WORDS = frozenset(
+    "age count score price weight height rating pawpularity number amount value length width area percent percentage biomass yield".split()
+)
 NEGATIVE = frozenset("0 0.0 false no n none negative neg normal healthy benign absent real".split())
 POSITIVE = frozenset("1 1.0 true yes y positive pos abnormal malignant present fake".split())
 SEPARATORS = " ,;|"
@@ -51,8 +53,6 @@ def find_target(train: Rows, sample: Sample | None, test_columns: Sequence[str],
         values = train.frame[columns[0]].str.strip().tolist()
         task, separator, why = _task_of_values(values, columns[0], sample, ask)
     truth, kept = encode(train, task, columns, separator)
-    if not kept.any():
-        raise CompetitionError(f"{train.where}: column {columns[0]!r} is empty in all {len(kept):,} rows")
     return Target(task, columns, truth[kept], kept, separator, (reason, why))
 
 
@@ -78,14 +78,18 @@ def split_labels(value: str, separator: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in value.split(separator if separator != " " else None) if part.strip()))
 
 
-def target_columns(train: Rows, sample: Sample | None, test_columns: Sequence[str], ask: CompetitionConfig) -> tuple[tuple[str, ...], Reason]:
+def target_columns(
+    train: Rows, sample: Sample | None, test_columns: Sequence[str], ask: CompetitionConfig
+) -> tuple[tuple[str, ...], Reason]:
     """The columns to predict, and why these."""
     there = [name for name in train.frame.columns if name and name != train.column]
     if ask.target_columns:
         for name in ask.target_columns:
             if name not in there:
                 near = _nearest(name, there)
-                raise CompetitionError(f"{train.where}: there is no column {name!r} to predict{near}; its columns are {examples(there, 12)}")
+                raise CompetitionError(
+                    f"{train.where}: there is no column {name!r} to predict{near}; its columns are {examples(there, 12)}"
+                )
         return ask.target_columns, Reason("target", ", ".join(ask.target_columns), "asked for")
     if sample is not None:
         if set(sample.answer_columns) <= set(there):
@@ -98,10 +102,14 @@ def target_columns(train: Rows, sample: Sample | None, test_columns: Sequence[st
             return (named,), _target_reason((named,), "its values are the sample submission's columns")
     open_to_choice = [name for name in there if name not in test_columns and train.frame[name].nunique() > 1]
     if len(open_to_choice) == 1:
-        return (open_to_choice[0],), _target_reason(open_to_choice, "the only column left beside the ids" if len(there) > 1 else f"what {train.where} say")
+        return (open_to_choice[0],), _target_reason(
+            open_to_choice, "the only column left beside the ids" if len(there) > 1 else f"what {train.where} say"
+        )
     for word in TARGET_WORDS:
         if named := [name for name in open_to_choice if word in words(name)]:
-            return (named[0],), _target_reason(named[:1], f"its name; it might be {examples(n for n in open_to_choice if n != named[0])}", sure=False)
+            return (named[0],), _target_reason(
+                named[:1], f"its name; it might be {examples(n for n in open_to_choice if n != named[0])}", sure=False
+            )
     wanted = f", the sample submission asks for {examples(sample.answer_columns)}" if sample else ""
     raise CompetitionError(
         f"{train.where}: no column of labels was found{wanted}; its columns are {examples(train.frame.columns, 12)}: name one by --competition.target-columns"
@@ -112,10 +120,14 @@ def _task_of_columns(train: Rows, columns: Sequence[str], ask: CompetitionConfig
     values = train.frame[list(columns)]
     empty = (values == "").any(axis=1)
     if empty.any():
-        raise CompetitionError(f"{train.where}: {int(empty.sum()):,} rows have empty cells among {examples(columns)}, the first is row {int(empty.to_numpy().argmax()) + 1}")
+        raise CompetitionError(
+            f"{train.where}: {int(empty.sum()):,} rows have empty cells among {examples(columns)}, the first is row {int(empty.to_numpy().argmax()) + 1}"
+        )
     distinct = {value for name in columns for value in values[name].unique()}
     if not {_as_number(value) for value in distinct} <= {0.0, 1.0}:
-        raise CompetitionError(f"{train.where}: columns {examples(columns)} should hold 0 and 1, they hold {examples(sorted(distinct))}: choose one by --competition.target-columns")
+        raise CompetitionError(
+            f"{train.where}: columns {examples(columns)} should hold 0 and 1, they hold {examples(sorted(distinct))}: choose one by --competition.target-columns"
+        )
     one_a_row = bool((values.to_numpy(dtype=np.float32).sum(axis=1) == 1).all())
     kind: Kind = ("binary" if len(columns) == 2 else "multiclass") if one_a_row else "multilabel"
     why = f"{len(columns)} columns of 0 and 1, " + ("one 1 a row" if one_a_row else "any number of them in a row")
@@ -129,6 +141,8 @@ def _task_of_columns(train: Rows, columns: Sequence[str], ask: CompetitionConfig
 def _task_of_values(values: Sequence[str], column: str, sample: Sample | None, ask: CompetitionConfig) -> tuple[Task, str, Reason]:
     distinct = sorted({value for value in values if value})
     filled = sum(value != "" for value in values)
+    if not filled:
+        raise CompetitionError(f"column {column!r} is empty in all {len(values):,} rows: there are no labels in it")
     separator = separator_of(distinct)
     kind, why, sure = _kind_of_values(distinct, filled, column, separator, sample)
     if ask.task not in ("auto", kind):
@@ -154,14 +168,20 @@ def _task_of_values(values: Sequence[str], column: str, sample: Sample | None, a
     return Task(kind, tuple(classes)), separator or " ", Reason("task", kind, why, sure)
 
 
-def _kind_of_values(distinct: Sequence[str], rows: int, column: str, separator: str | None, sample: Sample | None) -> tuple[Kind, str, bool]:
+def _kind_of_values(
+    distinct: Sequence[str], rows: int, column: str, separator: str | None, sample: Sample | None
+) -> tuple[Kind, str, bool]:
     if separator is not None:
         return "multilabel", f"cells of {column!r} are lists such as {next(value for value in distinct if separator in value)!r}", True
     if len(distinct) == 2:
         return "binary", f"{column!r} holds {distinct[0]!r} and {distinct[1]!r}", True
     numbers = [_as_number(value) for value in distinct]
     if all(number is not None for number in numbers):
-        asked = [_as_number(value) for value in sample.frame[sample.answer_columns[0]].unique()] if sample and len(sample.answer_columns) == 1 else []
+        asked = (
+            [_as_number(value) for value in sample.frame[sample.answer_columns[0]].unique()]
+            if sample and len(sample.answer_columns) == 1
+            else []
+        )
         if any(number is not None and number % 1 for number in numbers):
             return "regression", f"{column!r} holds numbers with a fraction", True
         if any(number is not None and number % 1 for number in asked):

@@ -65,8 +65,15 @@ def found_test(candidates: Sequence[Candidate], index: ImageIndex, train: Rows, 
             if match.missing:
                 raise missing_images(candidate.path, candidate.column, [ids[place] for place in match.missing], len(ids), index, "test")
             images = [image for image in match.images if image is not None]
-            labelled = Rows(candidate.path, candidate.column, candidate.frame, candidate.frame[candidate.column].str.strip().tolist(), images)
-            return TestRows(ids, images, Reason("test", f"{len(ids):,} images", f"the rows of {candidate.path}"), labelled if len(images) == len(candidate.frame) else None)
+            labelled = Rows(
+                candidate.path, candidate.column, candidate.frame, candidate.frame[candidate.column].str.strip().tolist(), images
+            )
+            return TestRows(
+                ids,
+                images,
+                Reason("test", f"{len(ids):,} images", f"the rows of {candidate.path}"),
+                labelled if len(images) == len(candidate.frame) else None,
+            )
     known = set(train.images)
     paths = [path for path in index.of_role("test") if path not in known]
     why, sure = "the test folder", True

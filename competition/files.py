@@ -12,6 +12,7 @@ from pathlib import Path
 
 from competition.archives import ARCHIVES, DiskFolder, Folder, archive_suffix
 from competition.errors import CompetitionError
+from competition.spans import FileSpan
 
 JUNK_NAMES = ("Thumbs.db", "thumbs.db", "desktop.ini", "Desktop.ini")  # besides __MACOSX and whatever is hidden (.DS_Store, ._x)
 HIGHEST_NESTING = 3  # an archive in an archive in an archive; deeper is no competition
@@ -27,13 +28,12 @@ class Files:
         self.root = root
         self.left_out: list[str] = []
         self._home: dict[str, tuple[Folder, int]] = {}  # path -> folder, length of the folder's own path
+        self._folders: list[Folder] = []  # those that hold nothing but archives too: temporary files live as long as they do
         if not root.exists():
             raise CompetitionError(f"{root}: there is no such directory or archive")
         if root.is_dir():
             self._mount(DiskFolder(root, list(_walk(root))), "", str(root), 0)
         elif suffix := archive_suffix(root.name):
-            from competition.spans import FileSpan
-
             self._mount(ARCHIVES[suffix](FileSpan(root), str(root)), "", str(root), 0)
         else:
             raise CompetitionError(f"{root}: is neither a directory nor an archive ({', '.join(ARCHIVES)})")
@@ -84,6 +84,7 @@ class Files:
         return folder, path[begin:]
 
     def _mount(self, folder: Folder, prefix: str, where: str, depth: int) -> None:
+        self._folders.append(folder)
         names = [name for name in folder.names if not is_junk(name)]
         archives = [name for name in names if archive_suffix(name)]
         home = (folder, len(prefix))

@@ -150,7 +150,15 @@ class ImageIndex:
             if not open_places:
                 break
         enough = _hits(looked_at, self.groups[used[0]], spelling) if used else 0
-        instead = [g.folder for g in ranked if g.folder not in used and g.role == self.groups[used[0]].role and _hits(looked_at, g, spelling) >= enough] if used else []
+        instead = (
+            [
+                g.folder
+                for g in ranked
+                if g.folder not in used and g.role == self.groups[used[0]].role and _hits(looked_at, g, spelling) >= enough
+            ]
+            if used
+            else []
+        )
         return Match(images, tuple(used), tuple(instead))
 
     def expected(self, identifier: str, role: Role | None) -> str:
@@ -167,7 +175,15 @@ class ImageIndex:
         its_own = [group for group in groups if group.role == role and hits[group.folder] >= LEAST_SHARE * len(looked_at)]
         if its_own:
             groups = [group for group in groups if group.role in (role, None)]
-        return sorted(groups, key=lambda group: (group.role != role, group.role is not None, not BESIDE_WORDS.isdisjoint(words(group.folder)), -hits[group.folder]))
+        return sorted(
+            groups,
+            key=lambda group: (
+                group.role != role,
+                group.role is not None,
+                not BESIDE_WORDS.isdisjoint(words(group.folder)),
+                -hits[group.folder],
+            ),
+        )
 
 
 def _group_of(folder: str) -> tuple[str, Role | None]:
@@ -214,7 +230,7 @@ def no_images(paths: Sequence[str], where: str) -> CompetitionError:
     for path in paths:
         kind = path[path.rfind(".") :].lower() if "." in path else "no ending"
         kinds[kind] = kinds.get(kind, 0) + 1
-    shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1])[:5])
+    shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))[:5])
     what = f"there are {len(paths):,} files ({shown})" if paths else "there are no files"
     hint = "; DICOM images have to be converted to PNG first" if ".dcm" in kinds else ""
     return CompetitionError(f"{where}: no images and no table with pixel columns: {what}{hint}")

@@ -57,7 +57,9 @@ class ArrayImages:
 
     def __init__(self, keys: Sequence[str], pixels: np.ndarray) -> None:
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] not in (1, 3):
-            raise CompetitionError(f"pixels should be uint8 N x H x W x 1 or 3, they are {pixels.dtype} {' x '.join(map(str, pixels.shape))}")
+            raise CompetitionError(
+                f"pixels should be uint8 N x H x W x 1 or 3, they are {pixels.dtype} {' x '.join(map(str, pixels.shape))}"
+            )
         if len(keys) != len(pixels):
             raise CompetitionError(f"{len(keys):,} keys for {len(pixels):,} images")
         self.pixels = pixels

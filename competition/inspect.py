@@ -62,12 +62,19 @@ def class_rows(competition: Competition) -> tuple[list[str], list[list[str]]]:
     if task.kind == "regression":
         marks = (0, 0.25, 0.5, 0.75, 1)
         values = np.quantile(truth[:, 0], marks)
-        return [task.classes[0], "", ""], [[name, f"{value:g}", ""] for name, value in zip(("least", "quarter", "median", "three quarters", "most"), values, strict=True)]
+        return [task.classes[0], "", ""], [
+            [name, f"{value:g}", ""] for name, value in zip(("least", "quarter", "median", "three quarters", "most"), values, strict=True)
+        ]
     counts = truth.sum(axis=0)
     order = np.argsort(-counts, kind="stable") if len(counts) > SHOWN_CLASSES else np.arange(len(counts))
     highest = max(1.0, float(counts.max()))
     rows = [
-        [task.classes[place], f"{int(counts[place]):,}", f"{counts[place] / max(1, len(truth)):.1%}", "█" * max(1 if counts[place] else 0, round(BAR_WIDTH * counts[place] / highest))]
+        [
+            task.classes[place],
+            f"{int(counts[place]):,}",
+            f"{counts[place] / max(1, len(truth)):.1%}",
+            "█" * max(1 if counts[place] else 0, round(BAR_WIDTH * counts[place] / highest)),
+        ]
         for place in order[:SHOWN_CLASSES]
     ]
     if len(order) > SHOWN_CLASSES:
@@ -92,7 +99,11 @@ def toml_text(competition: Competition, source: str) -> str:
         keys = {key: value for key, value in settled.model_dump(mode="json").items() if key != "source" and value not in ("auto", [])}
     for key, value in keys.items():
         reason = why_of.get({"target_columns": "target"}.get(key, key))
-        lines += ["", *([f"# {'doubtful: ' if not reason.sure else ''}{' '.join(reason.why.split())}"] if reason else []), f"# {key} = {_toml(value)}"]
+        lines += [
+            "",
+            *([f"# {'doubtful: ' if not reason.sure else ''}{' '.join(reason.why.split())}"] if reason else []),
+            f"# {key} = {_toml(value)}",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -32,7 +32,13 @@ def _not_there(source: str, path: Path) -> CompetitionError:
     from difflib import get_close_matches
 
     beside = [str(path.parent / entry.name) for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    beside = [entry.removeprefix("./") for entry in beside if Path(entry).is_dir() or entry.endswith((".zip", ".tar", ".tgz", ".gz", ".7z"))]
+    beside = [
+        entry.removeprefix("./") for entry in beside if Path(entry).is_dir() or entry.endswith((".zip", ".tar", ".tgz", ".gz", ".7z"))
+    ]
     near = get_close_matches(source, [*CATALOGUE, *beside], n=3, cutoff=0.6)
-    hint = f"perhaps {' or '.join(map(repr, near))}" if near else f"by name there are {examples(sorted(CATALOGUE), 8)}; else give the directory or zip that Kaggle gave"
+    hint = (
+        f"perhaps {' or '.join(map(repr, near))}"
+        if near
+        else f"by name there are {examples(sorted(CATALOGUE), 8)}; else give the directory or zip that Kaggle gave"
+    )
     return CompetitionError(f"there is no competition {source!r}: {hint}")

@@ -1,5 +1,7 @@
 """Images that are rows of a table: one column a pixel (digit-recognizer), read once and only when a pixel is asked for."""
 
+import itertools
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -96,29 +98,31 @@ def pixel_span(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[in
 
 
 def read_beside(files: Files, path: str, header: Sequence[str], first: int, last: int) -> pd.DataFrame:
-    """The columns beside the pixels, as text. Lines are cut at the outer commas only: a hundred megabytes take a fraction of a second."""
+    """The columns beside the pixels, as text. Pixels are passed over: a hundred megabytes take a fraction of a second."""
     before, after = first, len(header) - last
-    cells: list[list[bytes]] = []
-    for lines in _lines(files, path):
-        heads = [line.split(b",", before)[:before] for line in lines] if before else [[] for _ in lines]
-        if after:
-            heads = [head + line.rsplit(b",", after)[1:] for head, line in zip(heads, lines, strict=True)]
-        cells.extend(heads)
     names = [*header[:first], *header[last:]]
-    columns = [[cell.decode("utf-8", "replace").strip().strip('"') for cell in column] for column in zip(*cells[1:], strict=True)] if names else []
+    rows = [row.split(b",") for row in _row_ends(files, path, before, after)]
+    columns = [[cell.decode("utf-8", "replace").strip().strip('"') for cell in column] for column in zip(*rows[1:], strict=True)]
     if not names:
-        return pd.DataFrame(index=range(len(cells) - 1))
+        return pd.DataFrame(index=range(len(rows) - 1))
     return pd.DataFrame(dict(zip(names, columns or [[] for _ in names], strict=True)), dtype="str")
 
 
-def _lines(files: Files, path: str) -> Iterator[list[bytes]]:
-    rest = b""
-    for chunk in _ahead(files.chunks(path)):
-        lines = (rest + chunk).split(b"\n")
-        rest = lines.pop()
-        yield [line.rstrip(b"\r") for line in lines if line not in (b"", b"\r")]
-    if rest.strip():
-        yield [rest.rstrip(b"\r")]
+def _row_ends(files: Files, path: str, before: int, after: int) -> Iterator[bytes]:
+    """Each row's first `before` and last `after` cells, with commas between; the header is the first row."""
+    # A search for line ends that copies nothing else is three times as fast as splitting lines of a thousand cells.
+    begins = re.compile(rb"\n([^,\n]*" + rb",[^,\n]*" * (before - 1) + rb")(?=,)" if before else rb"\n(?=[^\r\n])")
+    rest = b"\n"
+    for chunk in _ahead(itertools.chain(files.chunks(path), [b"\n"])):
+        text = rest + chunk
+        end = text.rfind(b"\n")
+        rest = text[end:]
+        if after:
+            for line in text[:end].split(b"\n"):
+                if line := line.rstrip(b"\r"):
+                    yield b",".join([*line.split(b",", before)[:before], *line.rsplit(b",", after)[1:]])
+        else:
+            yield from begins.findall(text, 0, end)
 
 
 def _ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -38,36 +38,45 @@ class MemorySpan:
 
 
 class FileSpan:
-    """A stretch of a file on disk. Opened at the first read, by each process for itself (it can be pickled and forked)."""
+    """A stretch of a file on disk. Opened at the first read; it can be forked, and pickled for another process."""
 
     def __init__(self, path: Path, start: int = 0, size: int | None = None) -> None:
         self.path = path
         self.start = start
         self.size = path.stat().st_size - start if size is None else size
-        self._opened = threading.local()
+        self._handle: int | None = None
+        self._lock = threading.Lock()
 
     def at(self, start: int, length: int) -> bytes:
-        # A handle of its own for each thread: a shared one would be moved by one thread under another's read.
-        handle = getattr(self._opened, "handle", None)
-        if handle is None or self._opened.pid != os.getpid():
-            handle = self._opened.handle = self.path.open("rb", buffering=0)
-            self._opened.pid = os.getpid()
-        handle.seek(self.start + start)
-        wanted = max(0, min(length, self.size - start))
-        content = handle.read(wanted)
-        while len(content) < wanted and (more := handle.read(wanted - len(content))):
+        handle = self._open() if self._handle is None else self._handle
+        place, left = self.start + start, max(0, min(length, self.size - start))
+        content = self._read(handle, left, place)
+        while len(content) < left and (more := self._read(handle, left - len(content), place + len(content))):
             content += more
         return content
 
     def part(self, start: int, size: int) -> "FileSpan":
         return FileSpan(self.path, self.start + start, size)
 
+    def _open(self) -> int:
+        with self._lock:
+            if self._handle is None:
+                self._handle = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+                weakref.finalize(self, os.close, self._handle)
+            return self._handle
+
+    def _read(self, handle: int, length: int, place: int) -> bytes:
+        if hasattr(os, "pread"):  # reads at a place of its own, whatever other threads and forks do
+            return os.pread(handle, length, place)
+        with self._lock:
+            os.lseek(handle, place, os.SEEK_SET)
+            return os.read(handle, length)
+
     def __getstate__(self) -> tuple[Path, int, int]:
         return self.path, self.start, self.size
 
     def __setstate__(self, state: tuple[Path, int, int]) -> None:
-        self.path, self.start, self.size = state
-        self._opened = threading.local()
+        self.__init__(*state)
 
 
 def kept(chunks: Iterable[bytes]) -> Span:
@@ -87,5 +96,6 @@ def kept(chunks: Iterable[bytes]) -> Span:
         file.writelines(pieces)
         file.writelines(chunks)
     span = FileSpan(Path(name))
+    # A part of the span knows the path only: whoever takes parts keeps the span.
     weakref.finalize(span, Path(name).unlink, missing_ok=True)
     return span

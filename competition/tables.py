@@ -26,7 +26,9 @@ def check_table(table: pd.DataFrame, task: Task, what: str = "table") -> pd.Data
     Raises: CompetitionError that names the ids or columns at fault.
     """
     if list(table.columns) != list(task.classes):
-        raise CompetitionError(f"{what}: columns should be the classes in their order ({examples(task.classes)}), they are {examples(table.columns)}")
+        raise CompetitionError(
+            f"{what}: columns should be the classes in their order ({examples(task.classes)}), they are {examples(table.columns)}"
+        )
     if not table.index.is_unique:
         raise CompetitionError(f"{what}: ids repeat: {examples(table.index[table.index.duplicated()].unique())}")
     values = table.to_numpy()

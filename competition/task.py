@@ -54,7 +54,9 @@ class Task:
             except ValueError as error:
                 raise CompetitionError(f"column {self.classes[0]!r} should hold numbers: {error}") from None
             if not np.isfinite(values).all():
-                raise CompetitionError(f"column {self.classes[0]!r} has {int((~np.isfinite(values)).sum())} values that are missing or infinite")
+                raise CompetitionError(
+                    f"column {self.classes[0]!r} has {int((~np.isfinite(values)).sum())} values that are missing or infinite"
+                )
             return values[:, None]
         code_of = {name: code for code, name in enumerate(self.classes)}
         if self.kind == "multilabel":

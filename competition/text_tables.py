@@ -79,10 +79,18 @@ def parse_delimited(content: bytes, path: str, delimiter: str) -> pd.DataFrame:
     """The CSV's cells as text, an empty cell as ""."""
     try:
         frame = pd.read_csv(
-            io.BytesIO(content), sep=delimiter, encoding=encoding_of(content), dtype=str, na_filter=False, skipinitialspace=True, index_col=False
+            io.BytesIO(content),
+            sep=delimiter,
+            encoding=encoding_of(content),
+            dtype=str,
+            na_filter=False,
+            skipinitialspace=True,
+            index_col=False,
         )
     except UnicodeDecodeError:
-        frame = pd.read_csv(io.BytesIO(content), sep=delimiter, encoding="latin-1", dtype=str, na_filter=False, skipinitialspace=True, index_col=False)
+        frame = pd.read_csv(
+            io.BytesIO(content), sep=delimiter, encoding="latin-1", dtype=str, na_filter=False, skipinitialspace=True, index_col=False
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise CompetitionError(f"{path}: cannot be read as a table: {error}") from None
     # pandas names a column without a name "Unnamed: 0"; the file's own spelling is wanted.

@@ -96,7 +96,9 @@ class ZipFolder:
 
     def entry(self, name: str) -> ZipEntry:
         place = self._place[name]
-        _, _, _, flags, method, _, _, crc, packed, full, name_len, extra_len, _, _, _, _, start = CENTRAL.unpack_from(self._directory, place)
+        _, _, _, flags, method, _, _, crc, packed, full, name_len, extra_len, _, _, _, _, start = CENTRAL.unpack_from(
+            self._directory, place
+        )
         if packed == 0xFFFFFFFF or full == 0xFFFFFFFF or start == 0xFFFFFFFF:
             begin = place + CENTRAL.size + name_len
             full, packed, start = _wide(self._directory[begin : begin + extra_len], full, packed, start)

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,11 @@ class Run:
                 f"{directory}: another process is training this fold; wait for it, or ask for other folds with --fold"
             ) from None
 
-    def finish(self, fold: int, table: pd.DataFrame, facts: dict[str, Any]) -> None:
-        """Writes the fold's oof.parquet (id, fold, a column a class), then done.json, and clears the state that it could be resumed from."""
+    def finish(self, fold: int, table: pd.DataFrame, score: float, seconds: float, weights_kept: str) -> None:
+        """Writes the fold's oof.parquet (id, fold, a column a class), then done.json, and clears the state it was resumed from."""
         write_table(self.fold_directory(fold) / "oof.parquet", table, fold)
-        write_json(self.fold_directory(fold) / "done.json", {"fold": fold, **facts})
+        facts = {"fold": fold, "score": score, "seconds": seconds, "weights_kept": weights_kept, "git": git_commit()}
+        write_json(self.fold_directory(fold) / "done.json", {**facts, "finished": datetime.now(UTC).isoformat(timespec="seconds")})
         shutil.rmtree(self.fold_directory(fold) / "resume", ignore_errors=True)
 
     def oof(self, task: Task) -> pd.DataFrame:
@@ -121,13 +123,15 @@ def read_run(directory: Path) -> Run:
     return Run(directory, validated(Config, read_recipe(str(directory / "config.toml")), str(directory / "config.toml")))
 
 
-def runs_of(runs: Path, competition: str) -> list[Run]:
-    """The competition's runs that have a finished fold, newest last."""
-    found = [read_run(path.parent) for path in (runs / competition).glob("*/config.toml")]
-    with_folds = [run for run in found if run.finished_folds()]
-    return sorted(
-        with_folds, key=lambda run: max((run.fold_directory(fold) / "done.json").stat().st_mtime_ns for fold in run.finished_folds())
-    )
+def newest_run(runs: Path, competition: str) -> list[Run]:
+    """The competition's run that finished a fold last, alone in a list.
+
+    Raises: FoldError where none has finished one.
+    """
+    found = [run for run in (read_run(path.parent) for path in (runs / competition).glob("*/config.toml")) if run.finished_folds()]
+    if not found:
+        raise FoldError(f"no run of {competition} in {runs} has a finished fold: python train.py --competition {competition} makes one")
+    return [max(found, key=lambda run: max((run.fold_directory(fold) / "done.json").stat().st_mtime_ns for fold in run.finished_folds()))]
 
 
 def write_folds(path: Path, fold_of: pd.Series) -> None:

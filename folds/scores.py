@@ -48,7 +48,7 @@ def truth_of(table: pd.DataFrame, contest: Competition) -> np.ndarray:
 
 
 def score_tables(oofs: dict[str, pd.DataFrame], contest: Competition) -> tuple[float, dict[str, float], pd.DataFrame]:
-    """The pooled score of the mean of several runs' out-of-fold tables over the rows that all of them hold, each run's own, and that mean."""
+    """The pooled score of the mean of several runs' out-of-fold tables (over the rows all of them hold), each run's own, that mean."""
     first, *others = oofs.values()
     shared = first.index
     for oof in others:

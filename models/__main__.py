@@ -48,7 +48,9 @@ def summary(name: Word, size: int | None = None, channels: int = 3, classes: int
 
 def main() -> int:
     try:
-        return tyro.extras.subcommand_cli_from_dict({"list": list_backbones, "summary": summary}, prog="python -m models", description="Backbones.")
+        return tyro.extras.subcommand_cli_from_dict(
+            {"list": list_backbones, "summary": summary}, prog="python -m models", description="Backbones."
+        )
     except InputError as error:
         return fail(error)
 

@@ -14,7 +14,10 @@ from urllib.parse import urlsplit
 import timm
 import timm.data
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import nn
+from torch.nn import functional
 
 from competition.errors import choose
 from models.errors import ModelError
@@ -100,7 +103,9 @@ def build(backbone: str, outputs: int, spec: InputSpec, weights: str = "none", d
         network.eval()
         with torch.inference_mode():
             shape = tuple(network(torch.zeros(1, spec.channels, spec.size_px, spec.size_px)).shape)
-    except (RuntimeError, ValueError, AssertionError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise ModelError(f"weights {weights!r} of {backbone} cannot be had: {_first_line(error)}. {NO_PRETRAINED}") from error
+    except (RuntimeError, ValueError, AssertionError, KeyError, TypeError, SafetensorError) as error:
         raise ModelError(
             f"{backbone} with {spec.channels} x {spec.size_px} x {spec.size_px} px and weights {weights!r} cannot be built: {_first_line(error)}"
         ) from error
@@ -185,11 +190,25 @@ def _build_timm(name: str, outputs: int, channels: int, weights: str, size_px: i
     if drop_path:
         options["drop_path_rate"] = drop_path
     if weights not in ("none", "pretrained"):
-        options["pretrained_cfg_overlay"] = {"file": weights}
+        # timm loads strictly only where the outputs are as many as in the file: else a file of another network would load nothing, silently
+        options["num_classes"] = _outputs_in(weights, name)
+        options["pretrained_cfg_overlay"] = {"file": weights, "num_classes": options["num_classes"], "label_offset": 0}
     try:
-        return timm.create_model(name, pretrained=weights != "none", img_size=size_px, **options)
+        network = timm.create_model(name, pretrained=weights != "none", img_size=size_px, **options)
     except TypeError:  # only backbones of one fixed size take img_size
-        return timm.create_model(name, pretrained=weights != "none", **options)
+        network = timm.create_model(name, pretrained=weights != "none", **options)
+    if options["num_classes"] != outputs:
+        network.reset_classifier(outputs)
+    return network
+
+
+def _outputs_in(weights: str, name: str) -> int:
+    """The outputs of the last layer in a file of timm's weights; 0 where the file has no last layer."""
+    cfg = timm.get_pretrained_cfg(name)
+    heads = (cfg.classifier if cfg else None) or ()
+    with safe_open(weights, framework="pt") as file:
+        rows = [file.get_slice(f"{head}.weight").get_shape()[0] for head in ((heads,) if isinstance(heads, str) else heads) if f"{head}.weight" in file.keys()]  # noqa: SIM118 (it is no dict)
+    return rows[0] if rows else 0
 
 
 def _torchvision_names() -> list[str]:
@@ -207,8 +226,6 @@ def _torchvision_native(name: str) -> InputSpec:
 
 
 def _build_torchvision(name: str, outputs: int, channels: int, weights: str, size_px: int, drop: float, drop_path: float) -> nn.Module:
-    from safetensors.torch import load_file
-    from timm.models import adapt_input_conv
     from torchvision.models import get_model, get_model_weights
 
     options: dict[str, Any] = {"stochastic_depth_prob": drop_path} if drop_path else {}
@@ -217,16 +234,41 @@ def _build_torchvision(name: str, outputs: int, channels: int, weights: str, siz
     if weights == "pretrained":
         network.load_state_dict(get_model_weights(name)["DEFAULT"].get_state_dict(progress=True, check_hash=True))  # type: ignore[index]
     elif weights != "none":
-        network.load_state_dict(load_file(weights))
-    layers = list(network.named_modules())
-    first = next(layer for _, layer in layers if isinstance(layer, nn.Conv2d))
-    if channels != 3:
-        first.weight = nn.Parameter(adapt_input_conv(channels, first.weight.data))
-        first.in_channels = channels
-    last_name, last = next((path, layer) for path, layer in reversed(layers) if isinstance(layer, nn.Linear | nn.Conv2d))
-    head = nn.Linear(last.in_features, outputs) if isinstance(last, nn.Linear) else nn.Conv2d(last.in_channels, outputs, 1)
-    network.set_submodule(last_name, nn.Sequential(nn.Dropout(drop), head) if drop else head)
+        _load(network, weights)
+    _set_ends(network, channels, outputs)
+    if drop:
+        head = network.get_submodule(_ends(network)[1])  # hooked, not wrapped: the weights keep their names
+        head.register_forward_pre_hook(lambda module, inputs: (functional.dropout(inputs[0], drop, module.training),))
     return network
+
+
+def _ends(network: nn.Module) -> tuple[str, str]:
+    """The names of the convolution that sees the image and of the layer that gives the outputs."""
+    layers = list(network.named_modules())
+    first = next(name for name, layer in layers if isinstance(layer, nn.Conv2d))
+    return first, next(name for name, layer in reversed(layers) if isinstance(layer, nn.Linear | nn.Conv2d))
+
+
+def _set_ends(network: nn.Module, channels: int, outputs: int) -> None:
+    """Makes the network take so many channels, its first weights carried over, and give so many outputs, by a new last layer; what fits stays."""
+    first, last = (network.get_submodule(name) for name in _ends(network))
+    seen = first.in_channels
+    if seen != channels:
+        repeated = first.weight.data.sum(1, keepdim=True) if channels == 1 else first.weight.data.repeat(1, -(-channels // seen), 1, 1)
+        first.weight = nn.Parameter(repeated if channels == 1 else repeated[:, :channels] * (seen / channels))
+        first.in_channels = channels
+    if len(last.weight) != outputs:  # type: ignore[arg-type]
+        head = nn.Linear(last.in_features, outputs) if isinstance(last, nn.Linear) else nn.Conv2d(last.in_channels, outputs, 1)  # type: ignore[arg-type]
+        network.set_submodule(_ends(network)[1], head)
+
+
+def _load(network: nn.Module, weights: str) -> None:
+    """Loads every weight of the file; the network takes the file's number of channels and outputs."""
+    state = load_file(weights)
+    first, last = (state.get(f"{name}.weight") for name in _ends(network))
+    if first is not None and last is not None:
+        _set_ends(network, first.shape[1], len(last))
+    network.load_state_dict(state)
 
 
 def _small_native(name: str) -> InputSpec:
@@ -234,11 +276,10 @@ def _small_native(name: str) -> InputSpec:
 
 
 def _build_small(name: str, outputs: int, channels: int, weights: str, size_px: int, drop: float, drop_path: float) -> nn.Module:
-    from safetensors.torch import load_file
-
     network = SMALL[name](classes=outputs, channels=channels, drop=drop)
     if weights != "none":
-        network.load_state_dict(load_file(weights))
+        _load(network, weights)
+        _set_ends(network, channels, outputs)
     return network
 
 

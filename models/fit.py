@@ -103,7 +103,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     loss_of = loss_for(optim.loss, task)[1]
     mix = mixing(config.augment, task)
     normalise = Normalise(job.spec, device)
-    transform = pipeline(config.augment.strength, job.spec.size_px, config.augment.symmetry, config.augment.extra)
+    transform = pipeline(config.augment.strength, job.spec.size_px, config.augment.symmetry, config.augment.extra, job.spec.channels)
     batches = TrainBatches(
         job.pixels, job.train_rows, transform, int(optim.batch), seed, (accelerator.process_index, accelerator.num_processes)
     )
@@ -273,4 +273,5 @@ def _diverged(job: FoldJob, epoch: int, step: int) -> str:
     if optim.warmup < 0.05:
         tries.append("a longer warm-up (--optim.warmup 0.1)")
     tries.append("full precision (--machine.amp off)")
-    return f"fold {job.fold}: the loss is no longer finite in epoch {epoch + 1}, step {step}. Try {', or '.join(tries)}. What was finished before is kept"
+    where = f"fold {job.fold}, epoch {epoch + 1}, step {step}"
+    return f"{where}: the loss is no longer finite. Try {', or '.join(tries)}. What was finished before is kept"

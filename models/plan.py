@@ -77,7 +77,7 @@ def resolve(config: Config, contest: Competition) -> tuple[Config, list[Reason]]
         chosen("augmentation", strength, f"{size_px} px")
     loss = loss_for(optim.loss, contest.task)[0]
     metric = check_metric(contest.metric, contest.task)
-    pipeline(strength, int(size_px), "none", config.augment.extra)  # an argument that does not fit is an error now, not in the first batch
+    pipeline(strength, int(size_px), "none", config.augment.extra, int(channels))  # an argument that does not fit is an error now, not in the first batch
     asked = config.competition.model_copy(update={"slug": contest.name, "metric": metric, "task": contest.task.kind})
     return config.model_copy(
         update={
@@ -91,7 +91,7 @@ def resolve(config: Config, contest: Competition) -> tuple[Config, list[Reason]]
 
 
 def prepare(config: Config, contest: Competition) -> tuple[Config, InputSpec, np.ndarray, list[Reason]]:
-    """The config with nothing left `auto` but [machine], what the network is fed, all training images (uint8 N x S x S x C), and the reasons."""
+    """The config with only [machine] left `auto`, what the network is fed, all training images (uint8 N x S x S x C), the reasons."""
     config, reasons = resolve(config, contest)
     spec = input_spec(config.model.backbone, int(config.data.size_px), int(config.data.channels))
     seen = pixels(contest.images, contest.train, spec.size_px, spec.channels, spec.interpolation, config.machine.cache / contest.name)
@@ -119,7 +119,8 @@ def plan_lines(
         ["backbone", f"{config.model.backbone}, weights {config.model.weights}, {config.data.size_px} px, {config.data.channels} channels"],
         [
             "training",
-            f"{optim.epochs} epochs, batch {optim.batch}, {optim.optimizer}, lr {optim.lr}, {optim.schedule}; augmentation {augment.strength}, symmetry {augment.symmetry}",
+            f"{optim.epochs} epochs, batch {optim.batch}, {optim.optimizer}, lr {optim.lr}, {optim.schedule}; "
+            f"augmentation {augment.strength}, symmetry {augment.symmetry}",
         ],
         ["device", f"{device.type}, mixed precision {amp_of(config.machine, device)}, {at_once} fold{'s' * (at_once > 1)} at once"],
         ["run", str(directory)],

@@ -134,7 +134,8 @@ def _numbers(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition
     """Problems of cells that should be finite numbers, in any column."""
     at = _names(rows, competition)
     values = _values(answers)
-    empty = answers.apply(lambda column: column.str.strip().str.lower().isin(MISSING)).to_numpy(dtype=bool)
+    empty = np.isnan(values)
+    empty[empty] = [cell.strip().lower() in MISSING for cell in answers.to_numpy(dtype=object)[empty]]
     text = np.isnan(values) & ~empty
     infinite = np.isinf(values)
     if empty.any():

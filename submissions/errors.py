@@ -1,5 +1,7 @@
 """The error of this room."""
 
+from competition.errors import InputError
 
-class SubmissionError(ValueError):
-    """Tables cannot be blended or made into a submission, or a submission would be refused. Scripts print it and exit 2."""
+
+class SubmissionError(InputError):
+    """Tables cannot be blended or made into a submission, or a submission would be refused."""

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.augment import STRENGTHS, pipeline
+from models.backbones import InputSpec, input_spec
+from models.batches import Normalise, TrainBatches, in_order, seed_of
+
+ONE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+ALIKE = np.repeat(ONE[None], 32, axis=0)  # 32 times the same picture, so that differences are the augmentation's
+NUMBERED = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+def batches(
+    pixels: np.ndarray = ALIKE, batch: int = 8, strength: str = "medium", seed: int = 3, share: tuple[int, int] = (0, 1)
+) -> TrainBatches:
+    transform = pipeline(strength, pixels.shape[1], "horizontal")
+    return TrainBatches(pixels, np.arange(len(pixels)), transform, batch, seed, share)
+
+
+def stream(made: TrainBatches, epoch: int = 0, step: int = 0, epochs: int = 2, workers: int = 0) -> list[Batch]:
+    return list(made.stream(epoch, step, epochs, workers, pin=False))
+
+
+def same(one: list[Batch], other: list[Batch]) -> bool:
+    return len(one) == len(other) and all(a.equal(b) and c.equal(d) for (a, c), (b, d) in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("strength", [name for name in STRENGTHS if name != "none"])
+def test_no_augmentation_is_given_twice_in_two_epochs(strength: str) -> None:
+    """Where the library's own generator is left alone, workers repeat each other's and each epoch the last one's."""
+    pictures = [image.numpy().tobytes() for images, _ in stream(batches(strength=strength)) for image in images]
+    changed = [picture for picture in pictures if picture not in (ONE.tobytes(), ONE[:, ::-1].tobytes())]  # each step has a probability
+    assert len(pictures) == 64
+    assert len(set(changed)) == len(changed) > 64 * 0.6
+
+
+def test_workers_change_nothing() -> None:
+    alone = stream(batches())
+    assert same(alone, stream(batches(), workers=2))
+    pictures = [image.numpy().tobytes() for images, _ in alone for image in images]
+    assert len(set(pictures)) > 0.8 * len(pictures)
+
+
+@pytest.mark.parametrize(("epoch", "step"), [(0, 0), (0, 2), (1, 0), (1, 3), (2, 0)])
+def test_a_resumed_stream_gives_exactly_the_batches_that_remain(epoch: int, step: int) -> None:
+    assert same(stream(batches(), epoch, step), stream(batches())[epoch * 4 + step :])
+
+
+def test_another_seed_gives_another_order_and_other_pictures() -> None:
+    one, other = stream(batches(seed=3)), stream(batches(seed=4))
+    assert not any(a.equal(b) or c.equal(d) for (a, c), (b, d) in zip(one, other, strict=True))
+
+
+def test_every_row_is_shown_once_an_epoch_in_an_order_of_its_own() -> None:
+    made = batches(NUMBERED, batch=8, strength="none")
+    orders = []
+    for epoch in range(3):
+        orders.append(torch.cat([rows for _, rows in stream(made, epoch, 0, epoch + 1)]).tolist())
+        assert sorted(orders[-1]) == list(range(40))
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_a_picture_comes_with_its_own_row() -> None:
+    for images, rows in stream(batches(NUMBERED, strength="none")):
+        assert images.shape == (8, 8, 8, 1)
+        assert images.dtype == torch.uint8
+        assert images[:, 0, 0, 0].tolist() == rows.tolist()
+
+
+def test_rows_that_fill_no_batch_wait_for_another_epoch() -> None:
+    made = batches(NUMBERED, batch=12, strength="none")
+    assert made.steps == 3
+    shown = [torch.cat([rows for _, rows in stream(made, epoch, 0, epoch + 1)]).tolist() for epoch in range(8)]
+    assert all(len(set(rows)) == 36 for rows in shown)
+    assert set().union(*shown) == set(range(40))
+
+
+def test_a_batch_larger_than_the_rows_is_all_rows() -> None:
+    made = batches(NUMBERED, batch=1000, strength="none")
+    assert made.steps == 1
+    assert sorted(stream(made, epochs=1)[0][1].tolist()) == list(range(40))
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_the_shares_of_several_processes_are_the_batches_of_one(processes: int) -> None:
+    whole = stream(batches(NUMBERED, strength="none"))
+    parts = [stream(batches(NUMBERED, strength="none", share=(process, processes))) for process in range(processes)]
+    for step, (_, rows) in enumerate(whole):
+        shares = [set(part[step][1].tolist()) for part in parts]
+        assert set().union(*shares) == set(rows.tolist())
+        assert sum(map(len, shares)) == len(rows)
+
+
+def test_processes_augment_differently() -> None:
+    one, other = (stream(batches(strength="heavy", share=(process, 2))) for process in range(2))
+    pictures = [{image.numpy().tobytes() for images, _ in part for image in images} for part in (one, other)]
+    assert len(pictures[0] & pictures[1]) < 8
+
+
+def test_only_the_training_rows_are_shown() -> None:
+    made = TrainBatches(NUMBERED, np.array([3, 30, 7, 9]), pipeline("none", 8, "none"), 2, 0)
+    assert sorted(torch.cat([rows for _, rows in stream(made, epochs=1)]).tolist()) == [3, 7, 9, 30]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 40, 100])
+def test_in_order_gives_all_rows_once_unchanged(batch: int) -> None:
+    rows = np.array([5, 3, 3, 39, 0])
+    seen = torch.cat(list(in_order(NUMBERED, rows, batch)))
+    np.testing.assert_array_equal(seen.numpy(), NUMBERED[rows])
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_normalise_is_the_formula_in_channels_last(channels: int) -> None:
+    spec = input_spec("timm/resnet18", 16, channels)
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 16, 16, channels), dtype=np.uint8))
+    expected = (images.double() / 255 - torch.tensor(spec.mean, dtype=torch.float64)) / torch.tensor(spec.std, dtype=torch.float64)
+    given = Normalise(spec, torch.device("cpu"))(images)
+    assert given.dtype == torch.float32
+    assert given.shape == (4, channels, 16, 16)
+    assert given.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(given, expected.permute(0, 3, 1, 2).float(), rtol=1e-6, atol=1e-6)
+
+
+def test_the_mean_becomes_0() -> None:
+    spec = InputSpec(8, 1, (0.2,), (0.5,), "bilinear")
+    given = Normalise(spec, torch.device("cpu"))(torch.tensor([[[[51]]]], dtype=torch.uint8))
+    assert given.item() == pytest.approx(0, abs=1e-7)
+
+
+@settings(max_examples=50)
+@given(parts=st.lists(st.integers(0, 2**40), min_size=1, max_size=4), change=st.integers(0, 3))
+def test_seeds_fit_every_library_and_depend_on_each_part(parts: list[int], change: int) -> None:
+    seed = seed_of(*parts)
+    assert 0 <= seed < 2**31
+    assert seed == seed_of(*parts)
+    other = list(parts)
+    other[change % len(parts)] += 1
+    assert seed_of(*other) != seed
+
+
+def test_a_seed_is_the_same_everywhere() -> None:
+    assert seed_of(0, 1) == int(np.random.SeedSequence([0, 1]).generate_state(1)[0]) // 2

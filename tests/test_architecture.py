@@ -1,0 +1,80 @@
+"""The plan of the house holds: which room opens a door to which, what is imported when, and what is nowhere to be found."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "competition": {"competition"},
+    "folds": {"folds", "competition"},
+    "models": {"models", "competition"},
+    "submissions": {"submissions", "competition"},
+}
+TORCH = {"torch", "torchvision", "timm", "albumentations", "accelerate", "torchinfo", "tensorboard"}
+MODULES = sorted(path for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The top-level names of all modules that the code imports, at its top or inside functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_module_keeps_to_its_room(module: Path) -> None:
+    room = module.relative_to(ROOT).parts[0]
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    names = set(imported(tree))
+    ours = names & {*MAY_IMPORT, "tests", "train", "predict"}
+    assert ours <= MAY_IMPORT[room], f"{room} may not import {ours - MAY_IMPORT[room]}"
+    assert "kaggle" not in names, "importing kaggle authenticates, prints and may call the network"
+    assert not names & {"pickle", "joblib", "dill", "shelve", "marshal"}
+    if room != "models":
+        assert not names & TORCH, "only models/ imports torch and what brings it along"
+    asserts = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    assert not asserts, "an assert is no answer to a user's input"
+    assert ast.get_docstring(tree), "a module says what it is for"
+
+
+def test_nothing_is_called_by_an_empty_name() -> None:
+    empty = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "handler", "processor"}
+    assert not [path for path in MODULES if set(path.stem.split("_")) & empty]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train.py", "--help"],
+        ["predict.py", "--help"],
+        ["train.py", "--no-such-flag"],
+        ["train.py", "--competition", "no-such-place"],
+        ["-m", "competition", "list"],
+        ["-m", "folds", "scores"],
+        ["-m", "models", "--help"],
+        ["-m", "submissions", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_front_doors_do_not_wait_for_torch(command: list[str], tmp_path: Path) -> None:
+    script = [str(ROOT / command[0]), *command[1:]] if command[0].endswith(".py") else command
+    asked = subprocess.run(
+        [sys.executable, "-X", "importtime", *script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PATH": "", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        check=False,
+    )
+    loaded = {line.rsplit("|", 1)[1].strip().split(".")[0] for line in asked.stderr.splitlines() if line.startswith("import time:")}
+    assert "competition" in loaded or "models" in loaded
+    assert not loaded & (TORCH | {"kaggle", "sklearn"})
+    assert asked.returncode in (0, 2)
+    assert "Traceback" not in asked.stderr

@@ -1,0 +1,229 @@
+"""The walk as a user walks it: the two scripts in processes of their own, on a competition of real files."""
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CLASSES = ("circle", "stripes", "plain")
+
+
+def script(name: str, *flags: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, str(ROOT / name), *flags], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def picture(kind: str, rng: np.random.Generator) -> np.ndarray:
+    image = rng.integers(90, 130, (20, 24, 3)).astype(np.uint8)
+    if kind == "circle":
+        cv2.circle(image, (12, 10), 6, (30, 30, 220), -1)
+    if kind == "stripes":
+        image[::4] = 240
+    return image
+
+
+@pytest.fixture(scope="module")
+def competition(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """shapes.zip as Kaggle gives one: train.csv, train/, test/, a sample submission that repeats an id."""
+    where = tmp_path_factory.mktemp("shapes")
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(where / "shapes.zip", "w") as archive:
+        for part, count in (("train", 90), ("test", 30)):
+            names = [f"{number:05d}" for number in range(count)]
+            kinds = [CLASSES[number % 3] for number in range(count)]
+            for name, kind in zip(names, kinds, strict=True):
+                archive.writestr(f"{part}/{name}.png", cv2.imencode(".png", picture(kind, rng))[1].tobytes())
+            if part == "train":
+                archive.writestr("train.csv", pd.DataFrame({"id": names, "shape": kinds}).to_csv(index=False))
+            else:
+                rows = [*reversed(names), names[7]]
+                archive.writestr("sample_submission.csv", pd.DataFrame({"id": rows, "shape": "plain"}).to_csv(index=False))
+    return where
+
+
+FAST = ("--folds.count", "3", "--optim.epochs", "12", "--model.backbone", "small/resnet9-8")
+
+
+@pytest.fixture(scope="module")
+def trained(competition: Path) -> subprocess.CompletedProcess[str]:
+    return script("train.py", "--competition", "shapes.zip", "--fold", "all", *FAST, cwd=competition)
+
+
+def test_a_competition_becomes_a_checked_submission(competition: Path, trained: subprocess.CompletedProcess[str]) -> None:
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    assert "pooled out of fold" in trained.stdout
+    (run,) = (competition / "runs" / "shapes").glob("run-*")
+    for fold in range(3):
+        files = {path.name for path in (run / f"fold{fold}").iterdir()}
+        assert {"model.safetensors", "model.json", "history.csv", "oof.parquet", "done.json", "tensorboard"} <= files
+        assert "resume" not in files
+    oof = pd.read_parquet(run / "oof.parquet")
+    assert list(oof.columns) == ["id", "fold", "circle", "plain", "stripes"]
+    folds = pd.read_csv(run / "folds.csv", dtype=str).set_index("id")["fold"].astype(int)
+    assert sorted(oof["id"]) == sorted(folds.index)
+    assert (folds.loc[oof["id"]].to_numpy() == oof["fold"].to_numpy()).all()
+    ledger = pd.read_csv(competition / "runs" / "ledger.csv").iloc[0]
+    assert ledger["pooled"] > 0.9
+    assert (ledger["folds_done"], ledger["folds"], ledger["metric"]) == (3, 3, "accuracy")
+
+    predicted = script("predict.py", "--competition", "shapes.zip", cwd=competition)
+    assert predicted.returncode == 0, predicted.stdout + predicted.stderr
+    upload = shlex.split(predicted.stdout.splitlines()[-1])
+    assert upload[:5] == ["kaggle", "competitions", "submit", "-c", "shapes"]
+    written = Path(upload[upload.index("-f") + 1])
+    submission = pd.read_csv(competition / written, dtype=str)
+    assert submission["id"].tolist() == [f"{number:05d}" for number in [*reversed(range(30)), 7]]
+    right = submission["shape"] == [CLASSES[int(name) % 3] for name in submission["id"]]
+    assert right.mean() > 0.9
+    facts = json.loads((competition / written).with_suffix(".json").read_text(encoding="utf-8"))
+    assert facts["runs"] == [run.name]
+
+    shown = subprocess.run(
+        [sys.executable, "-m", "folds", "scores"],
+        cwd=competition,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.name in shown.stdout
+
+
+def test_a_finished_fold_is_not_trained_again(competition: Path, trained: subprocess.CompletedProcess[str]) -> None:
+    (run,) = (competition / "runs" / "shapes").glob("run-*")
+    before = (run / "fold0" / "model.safetensors").stat().st_mtime_ns
+    again = script("train.py", "--recipe", str(run / "config.toml"), "--fold", "0", cwd=competition)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "finished before: 0" in again.stdout
+    assert (run / "fold0" / "model.safetensors").stat().st_mtime_ns == before
+    assert len(list((competition / "runs" / "shapes").glob("run-*"))) == 1
+
+
+def test_two_runs_blend_by_id(competition: Path, trained: subprocess.CompletedProcess[str]) -> None:
+    other = script("train.py", "--competition", "shapes.zip", "--fold", "1", "--seed", "1", "--name", "other", *FAST, cwd=competition)
+    assert other.returncode == 0, other.stdout + other.stderr
+    runs = [str(path) for path in sorted((competition / "runs" / "shapes").glob("*-*")) if (path / "config.toml").is_file()]
+    blended = script("predict.py", *runs, "--views", "crops", "--output", "blend.csv", cwd=competition)
+    assert blended.returncode == 0, blended.stdout + blended.stderr
+    assert "1 of 3 folds x 6 views" in blended.stdout
+    first, second = (pd.read_parquet(Path(competition, run) / "test.parquet").set_index("id") for run in runs)
+    assert json.loads((competition / "blend.json").read_text(encoding="utf-8"))["blend"] == "mean"
+    decided = ((first + second.loc[first.index]) / 2).idxmax(axis=1)
+    written = pd.read_csv(competition / "blend.csv", dtype=str)
+    assert (decided.loc[written["id"]].to_numpy() == written["shape"].to_numpy()).all()
+
+
+@pytest.mark.parametrize(("number", "at_once"), [(signal.SIGINT, "1"), (signal.SIGTERM, "2")])
+def test_a_stop_leaves_a_run_that_goes_on(number: signal.Signals, at_once: str, competition: Path, tmp_path: Path) -> None:
+    flags = [
+        "--competition",
+        str(competition / "shapes.zip"),
+        "--fold",
+        "0,1",
+        *FAST,
+        "--optim.epochs",
+        "200",
+        "--machine.parallel-folds",
+        at_once,
+    ]
+    running = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *flags], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert running.stdout is not None
+    for line in running.stdout:
+        if "epoch 1/" in line:
+            break
+    running.send_signal(number)
+    rest = running.communicate(timeout=60)[0]
+    assert running.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number], rest
+    assert "the same command goes on from here" in rest
+    (state,) = (tmp_path / "runs" / "shapes").glob("run-*/fold0/resume/state.safetensors")
+    assert not list(state.parent.glob("*.part"))
+
+
+WRONG = {
+    "flag": (["--optim.lrr", "1"], "Perhaps you meant"),
+    "value": (["--optim.lr", "-1"], "greater than 0"),
+    "backbone": (["--model.backbone", "timm/resnet81"], "unknown timm backbone 'resnet81': perhaps 'resnet18'"),
+    "metric": (["--competition.metric", "acuracy"], "perhaps 'accuracy'"),
+    "fold": (["--fold", "7"], "--fold 7: '7' is none of the folds 0 to 4"),
+    "weights": (["--model.weights", "nowhere.safetensors"], "there is no such file"),
+    "device": (["--machine.device", "cuda:9"], "--machine.device cuda:9: this machine has"),
+    "augmentation": (["--augment.extra", "CoarseDropout(max_holes=8)"], "max_holes"),
+    "recipe": (["--recipe", "quik"], "unknown recipe 'quik'"),
+    "competition": (["--competition", "no-such-place"], "no-such-place"),
+    "folds": (["--folds.count", "1"], "greater than or equal to 2"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_word_is_one_clear_message(case: str, tmp_path: Path) -> None:
+    flags, text = WRONG[case]
+    asked = script("train.py", *flags, cwd=tmp_path)
+    assert asked.returncode == 2
+    assert text in " ".join((asked.stdout + asked.stderr).split())
+    assert "Traceback" not in asked.stderr
+
+
+def test_damaged_images_are_named_by_id_and_path(competition: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(competition / "shapes.zip") as archive:
+        archive.extractall(tmp_path / "shapes")
+    damaged = tmp_path / "shapes" / "train" / "00041.png"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    asked = script("train.py", "--competition", "shapes", *FAST, cwd=tmp_path)
+    assert asked.returncode == 2
+    assert "1 of 90 images cannot be used" in asked.stderr
+    assert "id '00041'" in asked.stderr
+    assert "train/00041.png" in asked.stderr
+    assert "Traceback" not in asked.stderr
+
+
+def test_predict_without_a_finished_fold_says_what_to_do(tmp_path: Path) -> None:
+    asked = script("predict.py", cwd=tmp_path)
+    assert asked.returncode == 2
+    assert "no run of digits in runs has a finished fold: python train.py --competition digits makes one" in asked.stderr
+
+
+@pytest.mark.slow
+def test_ten_kills_end_in_the_same_numbers(tmp_path: Path) -> None:
+    """kill -9 at random moments, from the first import to the last step; then the run is as if nothing had happened, bit for bit."""
+    flags = ["--optim.epochs", "12", "--optim.ema", "0.98", "--augment.mixup", "0.2", "--model.drop", "0.1", "--machine.threads", "1"]
+    flags += ["--machine.save-seconds", "0", "--model.backbone", "small/resnet9-8"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for place in (whole, killed):
+        place.mkdir()
+    assert script("train.py", *flags, cwd=whole).returncode == 0
+    rng = np.random.default_rng(time.time_ns())
+    began = 0
+    for kill in range(10):
+        running = subprocess.Popen([sys.executable, str(ROOT / "train.py"), *flags], cwd=killed, stdout=subprocess.PIPE, text=True)
+        if kill % 3 == 0:
+            time.sleep(rng.uniform(0.1, 8))  # anywhere, imports included
+        else:
+            states = lambda: [path.stat().st_mtime_ns for path in killed.glob("runs/digits/*/fold0/resume/state.safetensors")]  # noqa: E731
+            before = states()
+            while states() == before and running.poll() is None:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0, 0.6))  # in the midst of the steps
+            began += 1
+        assert running.poll() is None, "the fold was over before it was killed: the test is too short"
+        running.kill()
+        running.communicate()
+    assert began >= 6
+    last = script("train.py", *flags, cwd=killed)
+    assert last.returncode == 0, last.stderr
+    assert "goes on at epoch" in last.stdout
+    (one,), (other,) = ([*place.glob("runs/digits/*/fold0")] for place in (whole, killed))
+    assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+    assert pd.read_parquet(one / "oof.parquet").equals(pd.read_parquet(other / "oof.parquet"))
+    histories = [pd.read_csv(fold / "history.csv").drop(columns="seconds") for fold in (one, other)]
+    pd.testing.assert_frame_equal(*histories)
