@@ -64,9 +64,8 @@ def predict(asked: PredictConfig) -> int:
         say(f"warning: {warning}")
     say(f"out-of-fold {contest.metric} {cv:.5f}")
     if contest.test_truth is not None:
-        say(
-            f"test {contest.metric} {score(contest.metric, contest.test_truth, table, contest.task):.5f}: its labels came along, and were never trained on"
-        )
+        known = score(contest.metric, contest.test_truth, table, contest.task)
+        say(f"test {contest.metric} {known:.5f}: its labels came along, and were never trained on")
     say(f"submission {path}: {len(contest.submission.rows):,} rows, checked")
     say(upload_command(contest.name, path, upload_message(origin)))
     return 0

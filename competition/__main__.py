@@ -36,9 +36,9 @@ def inspect(source: Source = "") -> None:
 
     Without PATH: the one of competition.toml, else digits.
     """
-    from competition.inspect import show
     from competition.load import load
     from competition.settings import competition_config
+    from competition.show import show
 
     show(load(competition_config(source)))
 
@@ -48,9 +48,9 @@ def use(source: Source) -> None:
     from competition.atomic import write_text
     from competition.config import CompetitionConfig
     from competition.console import say
-    from competition.inspect import toml_text
     from competition.load import load
     from competition.settings import COMPETITION_FILE
+    from competition.show import toml_text
 
     competition = load(CompetitionConfig(source=source))
     write_text(COMPETITION_FILE, toml_text(competition, source))

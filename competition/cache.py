@@ -32,8 +32,8 @@ def pixels(
 ) -> np.ndarray:
     """uint8 N x S x S x C, memory-mapped and read-only, row by row with `rows` (columns id and image).
 
-    Built on all cores where it is not there yet. The file's name is a hash of the images' stamps, so changed images are decoded anew; two processes that build it at once
-    both succeed, and one that is killed leaves nothing behind that is taken for whole.
+    Built on all cores where it is not there yet. The file's name is a hash of the images' stamps, so changed images are decoded
+    anew; two processes that build it at once both succeed, and one that is killed leaves nothing behind that is taken for whole.
 
     Raises: CompetitionError that names the images (by id and path) that cannot be read.
     """

@@ -134,30 +134,35 @@ class OptimConfig(Section):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of the averaged weights, a step; 0: off. With it, the averaged weights are the ones that are scored and kept."""
     keep: Literal["last", "best"] = "last"
-    """best: the epoch with the best held-out score. It is chosen on the fold that is then scored, so the score flatters; the ledger says so."""
+    """best: the epoch with the best held-out score. It was chosen on the fold that is scored, so the score flatters; the ledger says so."""
 
 
-class MachineConfig(Section):
-    """Where and how it runs. Nothing here changes what a run is."""
+class DeviceConfig(Section):
+    """Where it runs. Nothing here changes what a run is."""
 
-    fold: Annotated[str, flag("fold")] = "0"
-    """Which folds now: 0, or 0,2, or all."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     amp: Literal["auto", "bf16", "fp16", "off"] = "auto"
     """Mixed precision; auto: what the device does fast."""
     threads: Count | Auto = "auto"
     """CPU threads a process computes with."""
+    runs: Path = Path("runs")
+    """Where runs, submissions and the ledger stand."""
+    cache: Path = Path("cache")
+    """Where decoded pixels are kept. It can be deleted at any time."""
+
+
+class MachineConfig(DeviceConfig):
+    """Where and how it trains. Nothing here changes what a run is, and a run's config.toml leaves it out."""
+
+    fold: Annotated[str, flag("fold")] = "0"
+    """Which folds now: 0, or 0,2, or all."""
     workers: Annotated[int, Field(ge=0)] | Auto = "auto"
     """Processes that prepare batches, beside the one that trains."""
     parallel_folds: Count | Auto = "auto"
     """Folds trained side by side."""
     save_seconds: Annotated[float, Field(ge=0)] = 60.0
     """A fold saves its state at each epoch's end, and within an epoch each so many seconds."""
-    runs: Path = Path("runs")
-    """Where runs, submissions and the ledger stand."""
-    cache: Path = Path("cache")
-    """Where decoded pixels are kept. It can be deleted at any time."""
 
 
 class Config(Section):
@@ -196,4 +201,4 @@ class PredictConfig(Section):
     """How folds and runs become one table."""
     output: Path | None = None
     """The CSV; none: runs/COMPETITION/submissions/TIME-RUN-cvSCORE.csv."""
-    machine: MachineConfig = MachineConfig()
+    machine: DeviceConfig = DeviceConfig()

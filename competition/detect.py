@@ -19,10 +19,10 @@ from competition.detect_pixels import pixel_test, pixel_train
 from competition.detect_sample import Sample, find_sample
 from competition.detect_submission import find_metric, find_submission
 from competition.detect_target import Target, encode, find_target, frame_of
-from competition.detect_test import TestRows, found_test, sample_test
+from competition.detect_test import AnswerRows, found_test, sample_test
 from competition.errors import CompetitionError, examples
 from competition.files import Files
-from competition.image_index import ImageIndex, no_images
+from competition.image_index import ImageIndex, no_images, role_of_file
 from competition.images import FileImages, ImageSource
 from competition.pixels import PixelColumns
 from competition.text_tables import Tables, read_tables, repeated
@@ -39,6 +39,15 @@ def detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
 
     Raises: CompetitionError with what is missing, does not fit, or cannot be told.
     """
+    try:
+        return _detect(files, name, ask)
+    except CompetitionError as error:
+        if files.unopened:
+            raise CompetitionError(f"{error} Could not be opened: {'; '.join(files.unopened.values())}") from None
+        raise
+
+
+def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     where = str(files.root)
     index = ImageIndex(files.paths)
     tables = read_tables(files)
@@ -57,15 +66,16 @@ def detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
         test = pixel_test(tables, table, sample, where)
         reasons, notes, test_columns = [reason], [], []
     target = find_target(train, sample, test_columns, ask)
+    left = int((~target.kept).sum())
     train, target, merged = _one_row_an_image(train, target)
     frame = frame_of(train, target.kept)
     test_truth = _test_truth(test, target)
     submission, answer_reason = find_submission(target, sample, test.ids, ask)
     metric = find_metric(target, sample, submission, ask)
     groups, group_reason = find_groups(frame, target.columns)
-    left = int((~target.kept).sum())
     notes += [*merged, *test.notes, *([f"{left:,} rows of {train.where} have no label: they are left out"] if left else [])]
     notes += [f"{path} was not opened: the folder of its name stands beside it" for path in files.left_out]
+    notes += [f"not opened: {reason}" for reason in files.unopened.values()]
     notes += [f"not read: {reason}" for reason in tables.unread.values()]
     if only_in_train := _only_in_train(train, target, test_columns, groups):
         notes.append(f"only in {train.where} and not used: {examples(only_in_train)}")
@@ -109,7 +119,7 @@ def detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
 
 def _from_files(
     tables: Tables, index: ImageIndex, sample: Sample | None, ask: CompetitionConfig, where: str
-) -> tuple[Rows, TestRows, list[Reason], list[str]]:
+) -> tuple[Rows, AnswerRows, list[Reason], list[str]]:
     candidates = image_tables(tables, index, sample, ask.id_column)
     train, reason, notes = _training_rows(candidates, tables, index, sample, ask, where)
     test = sample_test(sample, tables, index, train, where) if sample else found_test(candidates, index, train, where)
@@ -170,11 +180,9 @@ def _folders_of_roles(index: ImageIndex) -> Rows | None:
 
 def _columns_of_test(tables: Tables, train: Rows, sample: Sample | None) -> list[str]:
     """The columns that the test rows have too, from the table beside the label table that has them."""
-    from competition.image_index import role_of
-
     asked = set(sample.answer_columns) if sample else set()
     for path, table in tables.of.items():
-        if path != train.where and (sample is None or path != sample.path) and role_of(path.rpartition("/")[2]) == "test":
+        if path != train.where and (sample is None or path != sample.path) and role_of_file(path) == "test":
             return [column for column in table.frame.columns if column not in asked]
     return []
 
@@ -194,16 +202,14 @@ def _one_row_an_image(train: Rows, target: Target) -> tuple[Rows, Target, list[s
         return train, target, []
     if target.task.kind != "multilabel" or len(target.columns) > 1:
         first: dict[str, bytes] = {}
-        answers = iter(target.truth)
-        disagree = [
-            image
-            for image, kept in zip(train.images, target.kept, strict=True)
-            if kept and first.setdefault(image, (row := next(answers).tobytes())) != row
-        ]
+        kept_images = [image for image, kept in zip(train.images, target.kept, strict=True) if kept]
+        rows = [answer.tobytes() for answer in target.truth]
+        disagree = {image: None for image, row in zip(kept_images, rows, strict=True) if first.setdefault(image, row) != row}
         if disagree:
             id_of = dict(zip(train.images, train.ids, strict=True))
             raise CompetitionError(
-                f"{train.where}: {len(set(disagree)):,} ids are there more than once with different labels: {examples(id_of[i] for i in dict.fromkeys(disagree))}. "
+                f"{train.where}: {len(disagree):,} ids are there more than once with different labels: "
+                f"{examples(id_of[image] for image in disagree)}. "
                 "Is each a label of its own? Then --competition.task multilabel"
             )
     truth = np.zeros((len(train.images), target.truth.shape[1]), np.float32)
@@ -225,7 +231,7 @@ def _one_row_an_image(train: Rows, target: Target) -> tuple[Rows, Target, list[s
     )
 
 
-def _test_truth(test: TestRows, target: Target) -> np.ndarray | None:
+def _test_truth(test: AnswerRows, target: Target) -> np.ndarray | None:
     """The test rows' truth, where what names them labels them too."""
     rows = test.labelled
     if rows is None or not set(target.columns) <= set(rows.frame.columns) or len(rows.frame) != len(test.ids):

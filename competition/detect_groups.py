@@ -7,7 +7,7 @@ import pandas as pd
 from competition.contest import Reason
 from competition.image_index import words
 
-GROUP_WORDS = frozenset("patient subject person individual case study series session group".split())
+GROUP_WORDS = frozenset(["patient", "subject", "person", "individual", "case", "study", "series", "session", "group"])
 FEWEST_GROUPS = 10
 
 

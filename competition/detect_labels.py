@@ -10,11 +10,11 @@ from competition.config import CompetitionConfig
 from competition.contest import Reason
 from competition.detect_sample import Sample
 from competition.errors import CompetitionError, choose, examples
-from competition.image_index import LEAST_SHARE, ImageIndex, Role, role_of, without_suffix, words
+from competition.image_index import LEAST_SHARE, ImageIndex, Role, role_of_file, without_suffix, words
 from competition.text_tables import Tables
 
 FOLDERS, NAMES = "folders", "names"
-LABEL_WORDS = frozenset("label labels labeled labelled target targets truth solution annotations classes".split())
+LABEL_WORDS = frozenset(["label", "labels", "labeled", "labelled", "target", "targets", "truth", "solution", "annotations", "classes"])
 NUMBERED_NAME = re.compile(r"^(.*?[^\d\W_].*?)[\W_]*\(?\d+\)?$")
 MOST_CLASSES_BY_NAME = 1000
 
@@ -52,14 +52,12 @@ def image_tables(tables: Tables, index: ImageIndex, sample: Sample | None, id_co
         if (sample is not None and path == sample.path) or not len(table.frame):
             continue
         if id_column != "auto" and id_column in table.frame.columns:
-            found.append(
-                Candidate(path, id_column, table.frame, index.share(table.frame[id_column].tolist()), role_of(path.rpartition("/")[2]))
-            )
+            found.append(Candidate(path, id_column, table.frame, index.share(table.frame[id_column].tolist()), role_of_file(path)))
             continue
         shares = {name: index.share(table.frame[name].tolist()) for name in table.frame.columns if name}
         best = max(shares, key=lambda name: shares[name], default=None)
         if best is not None and shares[best] >= LEAST_SHARE:
-            found.append(Candidate(path, best, table.frame, shares[best], role_of(path.rpartition("/")[2])))
+            found.append(Candidate(path, best, table.frame, shares[best], role_of_file(path)))
     return found
 
 
@@ -98,7 +96,7 @@ def _fitness(candidate: Candidate, sample: Sample | None) -> float:
     """How much a table looks like the one with the labels; 0: it has none."""
     if len(candidate.frame.columns) < 2:
         return 0
-    named = role_of(candidate.path.rpartition("/")[2])
+    named = role_of_file(candidate.path)
     fits = sample is not None and bool(_fit_of_sample(candidate, sample))
     if named == "test" and (sample is None or not fits):
         return 0
@@ -141,13 +139,13 @@ def _check_agreement(best: Candidate, others: Sequence[Candidate], sample: Sampl
         common = ours.index.intersection(theirs.index)
         if len(common) < LEAST_SHARE * min(len(ours), len(theirs)):
             continue  # ids of two sets that happen to be alike, as 1, 2, 3 of train and of test
-        if role_of(other.path.rpartition("/")[2]) == "test" and len(common) < len(theirs):
+        if role_of_file(other.path) == "test" and len(common) < len(theirs):
             continue
         differ = common[(ours.loc[common] != theirs.loc[common]).any(axis=1)]
         if len(differ):
             raise CompetitionError(
-                f"two label tables disagree: {best.path!r} and {other.path!r} for {len(differ):,} of {len(common):,} ids ({examples(differ)}): "
-                f"choose one by --competition.labels"
+                f"two label tables disagree: {best.path!r} and {other.path!r} for {len(differ):,} of {len(common):,} ids "
+                f"({examples(differ)}): choose one by --competition.labels"
             )
 
 

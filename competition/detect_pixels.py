@@ -4,9 +4,9 @@ from competition.config import CompetitionConfig
 from competition.contest import Reason
 from competition.detect_labels import Rows
 from competition.detect_sample import Sample
-from competition.detect_test import TestRows
+from competition.detect_test import AnswerRows
 from competition.errors import CompetitionError, choose
-from competition.image_index import role_of
+from competition.image_index import role_of_file
 from competition.text_tables import Table, Tables
 
 
@@ -17,19 +17,10 @@ def pixel_train(tables: Tables, sample: Sample | None, ask: CompetitionConfig) -
     """
     pixels = {path: table for path, table in tables.of.items() if table.pixels}
     if ask.labels != "auto":
-        path = choose("label table", ask.labels, pixels)
-        why = "asked for"
+        path, why = choose("label table", ask.labels, pixels), "asked for"
     else:
-        answers = set(sample.answer_columns) if sample else set()
-        named = {"train": 2, None: 0, "val": -1, "test": -2}
-        path = max(
-            pixels,
-            key=lambda path: (
-                named[role_of(path.rpartition("/")[2])] + bool({*map(str.lower, answers)} & {*map(str.lower, pixels[path].frame)}),
-                len(pixels[path].frame),
-            ),
-        )
-        why = f"{pixels[path].pixels.shape.width} x {pixels[path].pixels.shape.height} pixels a row" if pixels[path].pixels else ""  # type: ignore[union-attr]
+        path = max(pixels, key=lambda path: _fitness(pixels[path], sample))
+        why = "a column a pixel, and labels beside"
     table = pixels[path]
     if not len(table.frame.columns):
         raise CompetitionError(f"{path}: there is no column of labels beside the pixels")
@@ -37,17 +28,22 @@ def pixel_train(tables: Tables, sample: Sample | None, ask: CompetitionConfig) -
     return _rows(table, id_column), table, Reason("labels", path, why)
 
 
-def pixel_test(tables: Tables, train: Table, sample: Sample | None, where: str) -> TestRows:
+def _fitness(table: Table, sample: Sample | None) -> tuple[int, int]:
+    asked = {name.lower() for name in sample.answer_columns} if sample else set()
+    answers = not asked.isdisjoint(name.lower() for name in table.frame.columns.tolist())
+    return {"train": 2, None: 0, "val": -1, "test": -2}[role_of_file(table.path)] + answers, len(table.frame)
+
+
+def pixel_test(tables: Tables, train: Table, sample: Sample | None, where: str) -> AnswerRows:
     """The rows to answer for: by id where the test table has one, else by their place, counted from 1 or 0 as the sample does.
 
     Raises: CompetitionError where the sample's ids do not fit the test table.
     """
-    others = [
-        table for path, table in tables.of.items() if table.pixels and path != train.path and table.pixels.shape == train.pixels.shape
-    ]  # type: ignore[union-attr]
+    shape = train.pixels.shape if train.pixels else None
+    others = [table for table in tables.of.values() if table.pixels and table.path != train.path and table.pixels.shape == shape]
     ranked = sorted(
         others,
-        key=lambda table: (role_of(table.path.rpartition("/")[2]) != "test", sample is None or len(table.frame) != len(set(sample.ids))),
+        key=lambda table: (role_of_file(table.path) != "test", sample is None or len(table.frame) != len(set(sample.ids))),
     )
     if not ranked or not len(ranked[0].frame):
         raise CompetitionError(f"{where}: the test set is empty: there is no table of pixels beside {train.path}")
@@ -55,7 +51,7 @@ def pixel_test(tables: Tables, train: Table, sample: Sample | None, where: str) 
     column = sample.id_column if sample and sample.id_column in test.frame.columns else _ids_beside(test)
     rows = _rows(test, column)
     if sample is None:
-        return TestRows(
+        return AnswerRows(
             rows.ids,
             rows.images,
             Reason("test", f"{len(rows.ids):,} images", f"the rows of {test.path}"),
@@ -72,11 +68,11 @@ def pixel_test(tables: Tables, train: Table, sample: Sample | None, where: str) 
             continue
         image_of = dict(zip(map(str, spelled), rows.images, strict=True))
         if all(identifier in image_of for identifier in ids):
-            return TestRows(
+            return AnswerRows(
                 ids, [image_of[identifier] for identifier in ids], Reason("test", f"{len(ids):,} images", f"{test.path}: {why}")
             )
     if len(ids) == count:
-        return TestRows(ids, rows.images, Reason("test", f"{count:,} images", f"{test.path}: by their order", sure=False))
+        return AnswerRows(ids, rows.images, Reason("test", f"{count:,} images", f"{test.path}: by their order", sure=False))
     raise CompetitionError(f"{sample.path} does not fit {test.path}: {len(ids):,} ids ({ids[0]!r} ...) for {count:,} rows of pixels")
 
 

@@ -1,4 +1,7 @@
-"""What a submission holds for each row, and what it is probably scored by. Scoring is written nowhere in the data: it is a guess, and said so."""
+"""What a submission holds for each row, and what it is probably scored by.
+
+The metric is written nowhere in the data: it is a guess from the sample and the labels, and its reason says so.
+"""
 
 from dataclasses import dataclass
 from typing import get_args
@@ -59,7 +62,8 @@ def find_submission(target: Target, sample: Sample | None, test_ids: list[str], 
             raise CompetitionError(f"{sample.path}: {len(lacking)} classes have no column: {examples(lacking)}")
     elif len(sample.answer_columns) > 1:
         raise CompetitionError(
-            f"{sample.path}: answer {answer!r} goes into one column, the sample has {len(sample.answer_columns)}: {examples(sample.answer_columns)}"
+            f"{sample.path}: answer {answer!r} goes into one column, the sample has {len(sample.answer_columns)}: "
+            f"{examples(sample.answer_columns)}"
         )
     return SubmissionFormat(answer, sample.frame, sample.id_column, sample.answer_columns, sample.path), reason
 
@@ -134,9 +138,9 @@ def _metric(target: Target, sample: Sample | None, submission: SubmissionFormat)
 def _label_metric(target: Target, sample: Sample | None) -> Guess:
     if sample is not None:
         cells = sample.frame[sample.answer_columns[0]].str.strip()
-        several = cells.map(lambda cell: len(split_labels(cell, " ")) if cell not in target.task.classes else 1)
-        if (several > 1).mean() > 0.5:
-            count = int(several.max())
+        several = [1 if cell in target.task.classes else len(split_labels(cell, " ")) for cell in cells.tolist()]
+        if sum(count > 1 for count in several) * 2 > len(several):
+            count = max(several)
             return Guess("accuracy", f"class names; the sample lists {count} a row, best first, which looks like MAP@{count}", False)
     numbers = _numbers(list(target.task.classes))
     if (

@@ -18,12 +18,47 @@ from competition.errors import CompetitionError, choose, examples
 from competition.image_index import words
 from competition.task import Kind, Task
 
-TARGET_WORDS = "label labels target targets class classes category diagnosis species breed tags attribute attributes answer y".split()
+TARGET_WORDS = [
+    "label",
+    "labels",
+    "target",
+    "targets",
+    "class",
+    "classes",
+    "category",
+    "diagnosis",
+    "species",
+    "breed",
+    "tags",
+    "attribute",
+    "attributes",
+    "answer",
+    "y",
+]
 NUMBER_WORDS = frozenset(
-    "age count score price weight height rating pawpularity number amount value length width area percent percentage biomass yield".split()
+    [
+        "age",
+        "count",
+        "score",
+        "price",
+        "weight",
+        "height",
+        "rating",
+        "pawpularity",
+        "number",
+        "amount",
+        "value",
+        "length",
+        "width",
+        "area",
+        "percent",
+        "percentage",
+        "biomass",
+        "yield",
+    ]
 )
-NEGATIVE = frozenset("0 0.0 false no n none negative neg normal healthy benign absent real".split())
-POSITIVE = frozenset("1 1.0 true yes y positive pos abnormal malignant present fake".split())
+NEGATIVE = frozenset(["0", "0.0", "false", "no", "n", "none", "negative", "neg", "normal", "healthy", "benign", "absent", "real"])
+POSITIVE = frozenset(["1", "1.0", "true", "yes", "y", "positive", "pos", "abnormal", "malignant", "present", "fake"])
 SEPARATORS = " ,;|"
 OFTEN_REUSED = 2  # lists of labels reuse few words: at most one word for so many different cells
 
@@ -46,12 +81,11 @@ def find_target(train: Rows, sample: Sample | None, test_columns: Sequence[str],
     Raises: CompetitionError where no column is it, and where what is asked for does not fit what the column holds.
     """
     columns, reason = target_columns(train, sample, test_columns, ask)
+    first, separator = columns[0], " "
     if len(columns) > 1:
         task, why = _task_of_columns(train, columns, ask)
-        separator = " "
     else:
-        values = train.frame[columns[0]].str.strip().tolist()
-        task, separator, why = _task_of_values(values, columns[0], sample, ask)
+        task, separator, why = _task_of_values(train.frame[first].str.strip().tolist(), first, sample, ask)
     truth, kept = encode(train, task, columns, separator)
     return Target(task, columns, truth[kept], kept, separator, (reason, why))
 
@@ -90,7 +124,7 @@ def target_columns(
                 raise CompetitionError(
                     f"{train.where}: there is no column {name!r} to predict{near}; its columns are {examples(there, 12)}"
                 )
-        return ask.target_columns, Reason("target", ", ".join(ask.target_columns), "asked for")
+        return tuple(ask.target_columns), Reason("target", ", ".join(ask.target_columns), "asked for")
     if sample is not None:
         if set(sample.answer_columns) <= set(there):
             return sample.answer_columns, _target_reason(sample.answer_columns, "the sample submission has the same")
@@ -112,7 +146,8 @@ def target_columns(
             )
     wanted = f", the sample submission asks for {examples(sample.answer_columns)}" if sample else ""
     raise CompetitionError(
-        f"{train.where}: no column of labels was found{wanted}; its columns are {examples(train.frame.columns, 12)}: name one by --competition.target-columns"
+        f"{train.where}: no column of labels was found{wanted}; its columns are {examples(train.frame.columns, 12)}: "
+        "name one by --competition.target-columns"
     )
 
 
@@ -121,12 +156,14 @@ def _task_of_columns(train: Rows, columns: Sequence[str], ask: CompetitionConfig
     empty = (values == "").any(axis=1)
     if empty.any():
         raise CompetitionError(
-            f"{train.where}: {int(empty.sum()):,} rows have empty cells among {examples(columns)}, the first is row {int(empty.to_numpy().argmax()) + 1}"
+            f"{train.where}: {int(empty.sum()):,} rows have empty cells among {examples(columns)}, "
+            f"the first is row {int(empty.to_numpy().argmax()) + 1}"
         )
     distinct = {value for name in columns for value in values[name].unique()}
     if not {_as_number(value) for value in distinct} <= {0.0, 1.0}:
         raise CompetitionError(
-            f"{train.where}: columns {examples(columns)} should hold 0 and 1, they hold {examples(sorted(distinct))}: choose one by --competition.target-columns"
+            f"{train.where}: columns {examples(columns)} should hold 0 and 1, they hold {examples(sorted(distinct))}: "
+            "choose one by --competition.target-columns"
         )
     one_a_row = bool((values.to_numpy(dtype=np.float32).sum(axis=1) == 1).all())
     kind: Kind = ("binary" if len(columns) == 2 else "multiclass") if one_a_row else "multilabel"
@@ -164,7 +201,7 @@ def _task_of_values(values: Sequence[str], column: str, sample: Sample | None, a
         if kind == "binary" and len(classes) > 2:
             kind = "multiclass"
     elif kind == "binary":
-        classes = positive_last(classes, sample.answer_columns[0] if sample else "")
+        classes = positive_last(classes, " ".join(sample.answer_columns) if sample else "")
     return Task(kind, tuple(classes)), separator or " ", Reason("task", kind, why, sure)
 
 

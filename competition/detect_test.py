@@ -1,5 +1,6 @@
 """Which images are to be answered for, and in which order."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,12 +10,12 @@ from competition.contest import Reason
 from competition.detect_labels import Candidate, Rows, folder_rows, missing_images, short_ids
 from competition.detect_sample import Sample
 from competition.errors import CompetitionError, examples
-from competition.image_index import ImageIndex, role_of
+from competition.image_index import ImageIndex, role_of_file
 from competition.text_tables import Tables
 
 
 @dataclass(frozen=True)
-class TestRows:
+class AnswerRows:
     """Ids (unique) and their images; labelled: the same images with what table or folders say about them, where they do."""
 
     ids: list[str]
@@ -24,7 +25,7 @@ class TestRows:
     notes: tuple[str, ...] = ()
 
 
-def sample_test(sample: Sample, tables: Tables, index: ImageIndex, train: Rows, where: str) -> TestRows:
+def sample_test(sample: Sample, tables: Tables, index: ImageIndex, train: Rows, where: str) -> AnswerRows:
     """The images that the sample submission's ids mean: directly, or by way of a table that has both ids and file names.
 
     Raises: CompetitionError where ids have no image.
@@ -41,7 +42,8 @@ def sample_test(sample: Sample, tables: Tables, index: ImageIndex, train: Rows, 
     missing = [identifier for identifier, path in zip(ids, images, strict=True) if path is None]
     if missing and sum(taken):
         raise CompetitionError(
-            f"{sample.path}: {sum(taken):,} of {len(ids):,} ids are images that {train.where} labels, not test images: {examples(i for i, t in zip(ids, taken, strict=True) if t)}"
+            f"{sample.path}: {sum(taken):,} of {len(ids):,} ids are images that {train.where} labels, not test images: "
+            f"{examples(itertools.compress(ids, taken))}"
         )
     if missing:
         raise missing_images(sample.path, sample.id_column, missing, len(ids), index, "test")
@@ -50,16 +52,16 @@ def sample_test(sample: Sample, tables: Tables, index: ImageIndex, train: Rows, 
     spare = len(set(test_folder) - set(found))
     notes = (f"{spare:,} images of the test folder are not in {sample.path}: they are left out",) if spare else ()
     labelled = _test_folders(found, train)
-    return TestRows(ids, found, Reason("test", f"{len(ids):,} images", why), labelled, notes)
+    return AnswerRows(ids, found, Reason("test", f"{len(ids):,} images", why), labelled, notes)
 
 
-def found_test(candidates: Sequence[Candidate], index: ImageIndex, train: Rows, where: str) -> TestRows:
+def found_test(candidates: Sequence[Candidate], index: ImageIndex, train: Rows, where: str) -> AnswerRows:
     """The test images where there is no sample submission: those of a test table, else of a test folder, else those without a label.
 
     Raises: CompetitionError where there are none.
     """
     for candidate in candidates:
-        if candidate.path != train.where and role_of(candidate.path.rpartition("/")[2]) == "test":
+        if candidate.path != train.where and role_of_file(candidate.path) == "test":
             ids = list(dict.fromkeys(candidate.frame[candidate.column].str.strip()))
             match = index.match(ids, "test")
             if match.missing:
@@ -68,7 +70,7 @@ def found_test(candidates: Sequence[Candidate], index: ImageIndex, train: Rows, 
             labelled = Rows(
                 candidate.path, candidate.column, candidate.frame, candidate.frame[candidate.column].str.strip().tolist(), images
             )
-            return TestRows(
+            return AnswerRows(
                 ids,
                 images,
                 Reason("test", f"{len(ids):,} images", f"the rows of {candidate.path}"),
@@ -84,7 +86,7 @@ def found_test(candidates: Sequence[Candidate], index: ImageIndex, train: Rows, 
         raise CompetitionError(f"{where}: the test set is empty: no sample submission, no test table, and no folder of test images")
     labelled = _test_folders(paths, train)
     ids = labelled.ids if labelled else short_ids(paths, "")
-    return TestRows(ids, paths, Reason("test", f"{len(ids):,} images", why, sure), labelled)
+    return AnswerRows(ids, paths, Reason("test", f"{len(ids):,} images", why, sure), labelled)
 
 
 def _test_folders(paths: Sequence[str], train: Rows) -> Rows | None:

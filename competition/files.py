@@ -15,18 +15,21 @@ from competition.errors import CompetitionError
 from competition.spans import FileSpan
 
 JUNK_NAMES = ("Thumbs.db", "thumbs.db", "desktop.ini", "Desktop.ini")  # besides __MACOSX and whatever is hidden (.DS_Store, ._x)
+OUR_MARKS = ({"ledger.csv"}, {"config.toml", "folds.csv"})  # of runs/ and of a run, for who works inside the competition's directory
 HIGHEST_NESTING = 3  # an archive in an archive in an archive; deeper is no competition
 
 
 class Files:
     """Paths with forward slashes, in the order they were found, and their bytes.
 
-    left_out: archives that were not opened because a folder of their name stands beside them (train/ and train.zip).
+    left_out: archives inside that were not opened because a folder of their name stands beside them (train/ and train.zip).
+    unopened: archives inside that could not be opened, and why. They may be of no use; who misses something tells of them.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.left_out: list[str] = []
+        self.unopened: dict[str, str] = {}
         self._home: dict[str, tuple[Folder, int]] = {}  # path -> folder, length of the folder's own path
         self._folders: list[Folder] = []  # those that hold nothing but archives too: temporary files live as long as they do
         if not root.exists():
@@ -100,7 +103,12 @@ class Files:
                 self.left_out.append(prefix + name)
             elif depth < HIGHEST_NESTING:
                 inside = f"{where}/{name}"
-                self._mount(ARCHIVES[suffix](folder.inner(name), inside), f"{prefix}{name}/", inside, depth + 1)
+                try:
+                    opened = ARCHIVES[suffix](folder.inner(name), inside)
+                except CompetitionError as error:
+                    self.unopened[prefix + name] = str(error)
+                else:
+                    self._mount(opened, f"{prefix}{name}/", inside, depth + 1)
 
 
 def is_junk(name: str) -> bool:
@@ -116,7 +124,7 @@ def _folders(names: Iterable[str]) -> Iterator[str]:
 
 
 def _walk(root: Path) -> Iterator[str]:
-    """Files under the root, folder by folder in alphabetical order; links are followed, once each."""
+    """Files under the root, folder by folder in alphabetical order; links are followed, once each. Our own runs are passed over."""
     seen: set[str] = set()
     waiting = [""]
     while waiting:
@@ -126,13 +134,17 @@ def _walk(root: Path) -> Iterator[str]:
             continue
         seen.add(real)
         below: list[str] = []
-        with os.scandir(root / folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                path = folder + entry.name
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    below.append(path + "/")
-                elif entry.is_file():
-                    yield path
+        with os.scandir(root / folder) as scanned:
+            entries = sorted(scanned, key=lambda entry: entry.name)
+        names = {entry.name for entry in entries}
+        if any(marks <= names for marks in OUR_MARKS):
+            continue
+        for entry in entries:
+            path = folder + entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                below.append(path + "/")
+            elif entry.is_file():
+                yield path
         waiting.extend(reversed(below))

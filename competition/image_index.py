@@ -3,6 +3,8 @@
 Images stand in groups: train/, test.zip/, jpeg/train/, images/. An id is looked for in a whole group, however deep its folders.
 """
 
+import functools
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +22,9 @@ ROLE_WORDS: dict[str, Role] = {
     **dict.fromkeys(("test", "testing", "testset", "tst"), "test"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
 }
-BESIDE_WORDS = frozenset("mask masks segmentation segmentations depth thumb thumbs thumbnails annotation annotations".split())
+BESIDE_WORDS = frozenset(
+    ["mask", "masks", "segmentation", "segmentations", "depth", "thumb", "thumbs", "thumbnails", "annotation", "annotations"]
+)
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -32,8 +36,13 @@ def words(name: str) -> list[str]:
 def role_of(name: str) -> Role | None:
     """What a folder or file is for, by its name; None where the name says nothing, or two things."""
     suffix = archive_suffix(name)
-    roles = {ROLE_WORDS[word] for word in words(name.removesuffix(suffix or "")) if word in ROLE_WORDS}
-    return roles.pop() if len(roles) == 1 else None
+    roles: set[Role] = {ROLE_WORDS[word] for word in words(name.removesuffix(suffix or "")) if word in ROLE_WORDS}
+    return next(iter(roles)) if len(roles) == 1 else None
+
+
+def role_of_file(path: str) -> Role | None:
+    """What a file is for, by its name, else by the nearest folder whose name says it."""
+    return next((role for part in reversed(path.split("/")) if (role := role_of(part))), None)
 
 
 def is_image(path: str) -> bool:
@@ -55,7 +64,7 @@ class Group:
     _by_spelling: dict[tuple[int, bool], dict[str, str]] = field(default_factory=dict)
 
     def by(self, depth: int, suffixed: bool) -> dict[str, str]:
-        """Spelling -> path, where a spelling is the path's last `depth` parts, with or without the ending. One that means two images is left out."""
+        """Spelling -> path; a spelling is the path's last `depth` parts, with or without the ending. What means two images is left out."""
         known = self._by_spelling.get((depth, suffixed))
         if known is None:
             if depth == 1:
@@ -93,16 +102,10 @@ class ImageIndex:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.groups: dict[str, Group] = {}
-        home: dict[str, Group] = {}
-        for path in paths:
-            if not is_image(path):
-                continue
-            folder = path[: path.rfind("/") + 1]
-            group = home.get(folder)
-            if group is None:
-                name, role = _group_of(folder)
-                group = home[folder] = self.groups.setdefault(name, Group(name, role))
-            group.paths.append(path)
+        images = [path for path in paths if path.endswith(IMAGE_SUFFIXES) or is_image(path)]
+        for folder, together in itertools.groupby(images, lambda path: path[: path.rfind("/") + 1]):
+            name, role = _group_of(folder)
+            self.groups.setdefault(name, Group(name, role)).paths.extend(together)
 
     def __len__(self) -> int:
         return sum(len(group.paths) for group in self.groups.values())
@@ -123,7 +126,7 @@ class ImageIndex:
         return best / max(1, len(looked_at))
 
     def match(self, ids: Sequence[str], role: Role | None) -> Match:
-        """The image of each id, from groups of the role first, then from those without one, then (where no group of the role has any) from all."""
+        """The image of each id, from groups of the role first, then from those without one; from all where none of the role has any."""
         looked_at = _spread(ids)
         best: tuple[int, tuple[int, bool]] = (0, (1, True))
         for spelling in _spellings(looked_at):
@@ -186,6 +189,7 @@ class ImageIndex:
         )
 
 
+@functools.cache  # a zip may list its folders in turns
 def _group_of(folder: str) -> tuple[str, Role | None]:
     parts = folder.split("/")[:-1]
     for place, part in enumerate(parts):

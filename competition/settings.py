@@ -26,8 +26,8 @@ def train_config(argv: Sequence[str] | None = None) -> Config:
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     tree = read_recipe(named) if (named := _flag_value(argv, "--recipe")) else {}
-    source = _flag_value(argv, "--competition") or tree.get("competition", {}).get("source")
-    tree = _merged(tree, _competition_file(source))
+    if "source" not in tree.get("competition", {}):  # a recipe that names its competition, as a run's config.toml does, stands alone
+        tree = _merged(tree, _competition_file(_flag_value(argv, "--competition")))
     return _from_flags(Config, argv, validated(Config, tree, f"recipe {named!r}" if named else str(COMPETITION_FILE)))
 
 
@@ -53,9 +53,9 @@ def read_recipe(named: str) -> Tree:
     return _read_toml(known[choose("recipe", named, known)])
 
 
-def write_toml(path: Path, model: pydantic.BaseModel) -> None:
-    """The model as a TOML file that reads back as the same model."""
-    write_text(path, tomli_w.dumps(model.model_dump(mode="json")))
+def write_toml(path: Path, config: Config) -> None:
+    """The config as a TOML file that reads back as the same config, but for [machine], which is left out."""
+    write_text(path, tomli_w.dumps(config.model_dump(mode="json", exclude={"machine"})))
 
 
 def validated(model: type[Model], tree: Tree, where: str) -> Model:

@@ -31,16 +31,16 @@ def check_table(table: pd.DataFrame, task: Task, what: str = "table") -> pd.Data
         )
     if not table.index.is_unique:
         raise CompetitionError(f"{what}: ids repeat: {examples(table.index[table.index.duplicated()].unique())}")
-    values = table.to_numpy()
-    faulty = ~np.isfinite(values).all(axis=1)
-    if faulty.any():
-        raise CompetitionError(f"{what}: predictions are NaN or infinite for {int(faulty.sum())} rows: {examples(table.index[faulty])}")
+    values = np.asarray(table, dtype=np.float64)
+    faulty = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    if len(faulty):
+        raise CompetitionError(f"{what}: predictions are NaN or infinite for {len(faulty):,} rows: {examples(table.index[faulty])}")
     if task.kind != "regression":
-        faulty = ((values < 0) | (values > 1)).any(axis=1)
-        if faulty.any():
-            raise CompetitionError(f"{what}: probabilities leave [0, 1] in {int(faulty.sum())} rows: {examples(table.index[faulty])}")
+        faulty = np.flatnonzero(((values < 0) | (values > 1)).any(axis=1))
+        if len(faulty):
+            raise CompetitionError(f"{what}: probabilities leave [0, 1] in {len(faulty):,} rows: {examples(table.index[faulty])}")
     if task.one_of_many and len(values):
-        faulty = np.abs(values.sum(axis=1) - 1) > ROW_SUM_TOLERANCE
-        if faulty.any():
-            raise CompetitionError(f"{what}: probabilities do not sum to 1 in {int(faulty.sum())} rows: {examples(table.index[faulty])}")
+        faulty = np.flatnonzero(np.abs(values.sum(axis=1) - 1) > ROW_SUM_TOLERANCE)
+        if len(faulty):
+            raise CompetitionError(f"{what}: probabilities do not sum to 1 in {len(faulty):,} rows: {examples(table.index[faulty])}")
     return table

@@ -40,10 +40,11 @@ class Tables:
 def read_tables(files: Files) -> Tables:
     """All tables of a competition."""
     tables = Tables()
+    endings = (*READERS, *map(str.upper, READERS))
     for path in files.paths:
-        reader = READERS.get(path[path.rfind(".") :].lower())
-        if reader is None:
+        if not path.endswith(endings):
             continue
+        reader = READERS[path[path.rfind(".") :].lower()]
         try:
             table = reader(files, path)
         except CompetitionError as error:

@@ -157,11 +157,11 @@ def _places(directory: bytes, where: str) -> dict[str, int]:
     """Name -> where its entry begins in the directory. Entries are taken apart when they are read: most never are."""
     places: dict[str, int] = {}
     place, end = 0, len(directory)
-    lengths, fixed = struct.Struct("<3H").unpack_from, CENTRAL.size
+    begin_of, fixed = struct.Struct("<4s24x3H").unpack_from, CENTRAL.size
     while place < end:
-        if place + fixed > end or directory[place : place + 4] != b"PK\1\2":
+        signature, name_len, extra_len, comment_len = begin_of(directory, place) if place + fixed <= end else (b"", 0, 0, 0)
+        if signature != b"PK\1\2":
             raise CompetitionError(f"{where}: the zip's list of files is damaged: download it again")
-        name_len, extra_len, comment_len = lengths(directory, place + 28)
         raw = directory[place + fixed : place + fixed + name_len]
         if raw.isascii():
             name = raw.decode("ascii")

@@ -88,16 +88,7 @@ def build(backbone: str, outputs: int, spec: InputSpec, weights: str = "none", d
     Raises: ModelError where weights cannot be had or do not fit, or the backbone does not take such input.
     """
     family, name = split_name(backbone)
-    if weights not in ("none", "pretrained"):
-        if not Path(weights).is_file():
-            raise ModelError(f"--model.weights {weights}: there is no such file; it takes auto, none, pretrained or a .safetensors file")
-        if Path(weights).suffix != ".safetensors":
-            raise ModelError(
-                f"{weights}: weights are read from .safetensors only, since a pickle can run anything; convert it where you trust it: "
-                "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors')"
-            )
-    if weights == "pretrained":
-        require_pretrained(backbone)
+    check_weights(backbone, weights)
     try:
         network = FAMILIES[family].build(name, outputs, spec.channels, weights, spec.size_px, drop, drop_path)
         network.eval()
@@ -109,16 +100,27 @@ def build(backbone: str, outputs: int, spec: InputSpec, weights: str = "none", d
         raise ModelError(
             f"{backbone} with {spec.channels} x {spec.size_px} x {spec.size_px} px and weights {weights!r} cannot be built: {_first_line(error)}"
         ) from error
+    if family != "timm":
+        network.pretrained_cfg = {"classifier": _ends(network)[1]}  # type: ignore[assignment]  # where timm's layer-wise rates look for the head
     if shape != (1, outputs):
         raise ModelError(f"{backbone} gives {shape} for one image where (1, {outputs}) is needed; it is no classifier")
     return network
 
 
-def require_pretrained(backbone: str) -> None:
-    """Raises ModelError, with the remedies, where the pretrained weights can be neither found nor fetched."""
-    why = _why_no_pretrained(backbone)
-    if why:
-        raise ModelError(f"pretrained weights of {backbone} cannot be had: {why}. {NO_PRETRAINED}")
+def check_weights(backbone: str, weights: str) -> None:
+    """Raises ModelError, with the remedies, where `pretrained` weights can be neither found nor fetched, or a file of weights is none."""
+    if weights == "none":
+        return
+    if weights == "pretrained":
+        if why := _why_no_pretrained(backbone):
+            raise ModelError(f"pretrained weights of {backbone} cannot be had: {why}. {NO_PRETRAINED}")
+    elif not Path(weights).is_file():
+        raise ModelError(f"--model.weights {weights}: there is no such file; it takes auto, none, pretrained or a .safetensors file")
+    elif Path(weights).suffix != ".safetensors":
+        raise ModelError(
+            f"{weights}: weights are read from .safetensors only, since a pickle can run anything; convert it where you trust it: "
+            "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors')"
+        )
 
 
 def pretrained_within_reach(backbone: str) -> str:

@@ -49,17 +49,18 @@ def load(directory: Path) -> tuple[nn.Module, Checkpoint]:
     Raises: ModelError where a file is missing, cut, of another format, or weights and description do not fit each other.
     """
     described, weights = directory / "model.json", directory / "model.safetensors"
+    for path in (described, weights):
+        if not path.is_file():
+            raise ModelError(f"{path}: there is no such file; is the fold finished?")
     try:
         facts = json.loads(described.read_text(encoding="utf-8"))
-        if facts.pop("format", None) != FORMAT:
+        if not isinstance(facts, dict) or facts.pop("format", None) != FORMAT:
             raise ModelError(f"{described}: written in another format than {FORMAT}; train the fold again with this version")
         task = Task(facts["task"]["kind"], tuple(facts["task"]["classes"]))
         spec = InputSpec(**{**facts["spec"], "mean": tuple(facts["spec"]["mean"]), "std": tuple(facts["spec"]["std"])})
         checkpoint = Checkpoint(**{**facts, "task": task, "spec": spec, "scale": tuple(facts["scale"])})
         network = build(checkpoint.backbone, len(task.classes), spec)
         network.load_state_dict(load_file(weights))
-    except FileNotFoundError as error:
-        raise ModelError(f"{error.filename}: there is no such file; is the fold finished?") from None
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{directory}: the checkpoint is damaged: {error}") from None
     except (KeyError, TypeError, RuntimeError) as error:

@@ -2,15 +2,16 @@
 
 import os
 
+import cv2
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from competition.config import MachineConfig
+from competition.config import DeviceConfig, MachineConfig
 from models.errors import ModelError
 
 
-def device_of(machine: MachineConfig) -> torch.device:
+def device_of(machine: DeviceConfig) -> torch.device:
     """The device asked for; auto: cuda, else mps, else cpu.
 
     Raises: ModelError where there is no such device.
@@ -25,7 +26,7 @@ def device_of(machine: MachineConfig) -> torch.device:
     return torch.device(machine.device)
 
 
-def amp_of(machine: MachineConfig, device: torch.device) -> str:
+def amp_of(machine: DeviceConfig, device: torch.device) -> str:
     """bf16, fp16 or off. auto: bf16 where a GPU computes it natively, fp16 on older ones, off elsewhere (on CPUs without
     AMX it is slower than fp32)."""
     if machine.amp != "auto":
@@ -37,11 +38,12 @@ def amp_of(machine: MachineConfig, device: torch.device) -> str:
     return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
 
 
-def accelerator_for(machine: MachineConfig) -> Accelerator:
+def accelerator_for(machine: DeviceConfig) -> Accelerator:
     """The Accelerator that trains with these settings; it also sets the threads of this process."""
     device = device_of(machine)
     amp = amp_of(machine, device)
     torch.set_num_threads(threads_of(machine))
+    cv2.setNumThreads(0)  # single images are too small to share out
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)
     if AcceleratorState._shared_state and AcceleratorState().num_processes == 1:
@@ -49,7 +51,7 @@ def accelerator_for(machine: MachineConfig) -> Accelerator:
     return Accelerator(mixed_precision="no" if amp == "off" else amp, cpu=device.type == "cpu")
 
 
-def threads_of(machine: MachineConfig) -> int:
+def threads_of(machine: DeviceConfig) -> int:
     """Threads to compute with; auto: the cores that this process may use."""
     return cores() if machine.threads == "auto" else machine.threads
 

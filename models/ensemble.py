@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from competition.cache import pixels
-from competition.config import MachineConfig
+from competition.config import DeviceConfig
 from competition.console import progress
 from competition.contest import Competition
 from competition.errors import choose
@@ -23,7 +23,7 @@ from models.tta import VIEW_SETS, VIEWS_OF_SYMMETRY
 BATCH = 64
 
 
-def predict_test(folds: Sequence[Path], contest: Competition, views: str, machine: MachineConfig) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def predict_test(folds: Sequence[Path], contest: Competition, views: str, machine: DeviceConfig) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The table of the test images, the mean over folds and views, and the names of the views.
 
     folds: directories of finished folds of one run. views: a name of VIEW_SETS, or auto: what the run's augmentation allows.

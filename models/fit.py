@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from timm.optim import create_optimizer_v2
 from timm.utils import ModelEmaV3
 from torch.utils.tensorboard import SummaryWriter
 
@@ -35,6 +34,7 @@ from models.errors import ModelError
 from models.infer import predict
 from models.losses import loss_for, smooth
 from models.mixing import mixing
+from models.optim import optimizer_for
 from models.schedules import SCHEDULES, plateau_factor
 
 STATE = "resume/state.safetensors"
@@ -85,14 +85,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     torch.manual_seed(seed)
     network = build(config.model.backbone, len(task.classes), job.spec, config.model.weights, config.model.drop, config.model.drop_path)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer: Any = create_optimizer_v2(
-        network,
-        opt=optim.optimizer,
-        lr=float(optim.lr),
-        weight_decay=optim.weight_decay,
-        momentum=optim.momentum,
-        layer_decay=optim.layer_decay if optim.layer_decay < 1 else None,
-    )
+    optimizer: Any = optimizer_for(network, optim)
     highest = [group["lr"] * group.get("lr_scale", 1.0) for group in optimizer.param_groups]
     ema = ModelEmaV3(network, decay=optim.ema, use_warmup=True) if optim.ema else None
     bare = network
@@ -163,7 +156,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                 step += 1
                 advance(len(rows) * accelerator.num_processes)
                 if (step % check_every == 0 or step == steps) and not math.isfinite(float(total)):
-                    raise ModelError(_diverged(job, epoch, step))
+                    raise ModelError(_diverged(job, f"epoch {epoch + 1}, step {step}"))
                 if moves and step < steps and (stop() or time.monotonic() - saved >= config.machine.save_seconds):
                     save(epoch, step, time.monotonic() - started)
                     saved = time.monotonic()
@@ -238,6 +231,8 @@ def _measure(
     probs = predict(
         [network], [scale], job.pixels, job.held_rows, job.task, normalise, batch=2 * int(job.config.optim.batch), autocast=autocast
     )
+    if not np.isfinite(probs).all():
+        raise ModelError(_diverged(job, "held-out rows"))
     truth = job.truth[job.held_rows]
     if job.task.kind == "regression":
         loss = float((((probs - truth) / scale[1]) ** 2).mean())
@@ -249,6 +244,9 @@ def _measure(
 
 
 def _better(metric: str, one: float, other: float) -> bool:
+    """Whether `one` is the better score; one that is not defined (nan) is worse than any."""
+    if math.isnan(other):
+        return not math.isnan(one)
     return one > other if METRICS[metric].greater_is_better else one < other
 
 
@@ -265,7 +263,7 @@ def _record(board: SummaryWriter, directory: Path, history: list[dict[str, float
     write_text(directory / "history.csv", text.getvalue())
 
 
-def _diverged(job: FoldJob, epoch: int, step: int) -> str:
+def _diverged(job: FoldJob, where: str) -> str:
     optim = job.config.optim
     tries = [f"a lower rate (--optim.lr {float(optim.lr) / 5:.1e})"]
     if not optim.clip_norm:
@@ -273,5 +271,4 @@ def _diverged(job: FoldJob, epoch: int, step: int) -> str:
     if optim.warmup < 0.05:
         tries.append("a longer warm-up (--optim.warmup 0.1)")
     tries.append("full precision (--machine.amp off)")
-    where = f"fold {job.fold}, epoch {epoch + 1}, step {step}"
-    return f"{where}: the loss is no longer finite. Try {', or '.join(tries)}. What was finished before is kept"
+    return f"fold {job.fold}, {where}: the loss is no longer finite. Try {', or '.join(tries)}. What was finished before is kept"

@@ -12,9 +12,10 @@ from competition.contest import Competition, Reason
 from competition.metrics import check_metric
 from competition.symmetry import find_symmetry
 from models.augment import pipeline
-from models.backbones import InputSpec, build, input_spec, pretrained_within_reach, require_pretrained, split_name
+from models.backbones import InputSpec, build, check_weights, input_spec, pretrained_within_reach, split_name
 from models.device import amp_of, device_of, threads_of
 from models.losses import loss_for
+from models.optim import check_optimizer
 
 LOOKED_AT = 32
 SMALL_PX = 64  # images up to this side get a small network at their own size
@@ -54,8 +55,8 @@ def resolve(config: Config, contest: Competition) -> tuple[Config, list[Reason]]
         missing = pretrained_within_reach(backbone)
         weights = "none" if missing else "pretrained"
         chosen("weights", weights, missing or "pretrained weights are within reach")
-    elif weights == "pretrained":
-        require_pretrained(backbone)
+    else:
+        check_weights(backbone, weights)
     scratch = weights == "none"
     batch = optim.batch
     if batch == "auto":
@@ -75,10 +76,11 @@ def resolve(config: Config, contest: Competition) -> tuple[Config, list[Reason]]
     if strength == "auto":
         strength = "light" if size_px <= 16 else "medium"
         chosen("augmentation", strength, f"{size_px} px")
+    check_optimizer(optim.optimizer)
     loss = loss_for(optim.loss, contest.task)[0]
     metric = check_metric(contest.metric, contest.task)
     pipeline(strength, int(size_px), "none", config.augment.extra, int(channels))  # an argument that does not fit is an error now, not in the first batch
-    asked = config.competition.model_copy(update={"slug": contest.name, "metric": metric, "task": contest.task.kind})
+    asked = (contest.settled or config.competition).model_copy(update={"slug": contest.name, "metric": metric, "task": contest.task.kind})
     return config.model_copy(
         update={
             "competition": asked,

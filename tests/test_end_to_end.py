@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from submissions.write import upload_command
+
 ROOT = Path(__file__).parent.parent
 CLASSES = ("circle", "stripes", "plain")
 
@@ -225,5 +227,25 @@ def test_ten_kills_end_in_the_same_numbers(tmp_path: Path) -> None:
     (one,), (other,) = ([*place.glob("runs/digits/*/fold0")] for place in (whole, killed))
     assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
     assert pd.read_parquet(one / "oof.parquet").equals(pd.read_parquet(other / "oof.parquet"))
-    histories = [pd.read_csv(fold / "history.csv").drop(columns="seconds") for fold in (one, other)]
-    pd.testing.assert_frame_equal(*histories)
+    history, resumed = (pd.read_csv(fold / "history.csv").drop(columns="seconds") for fold in (one, other))
+    pd.testing.assert_frame_equal(history, resumed)
+
+
+def kaggle(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """The real client in an environment of its own: no credentials of the developer, no way out."""
+    client = Path(sys.executable).parent / "kaggle"
+    environment = {"HOME": str(home), "PATH": "", "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    return subprocess.run([str(client), *words], cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_kaggle_client_starts(tmp_path: Path) -> None:
+    asked = kaggle("--version", home=tmp_path)
+    assert asked.returncode == 0, asked.stdout + asked.stderr  # version 2.2.4 needs `six` and does not say so
+
+
+def test_the_printed_line_is_one_that_the_kaggle_client_takes(tmp_path: Path) -> None:
+    line = upload_command("a-competition", tmp_path / "a file.csv", "cv=0.9 git=abc run=it's")
+    asked = kaggle(*shlex.split(line)[1:], home=tmp_path)
+    assert asked.returncode == 1  # its parser is content (2 is for usage), and then it has no credentials
+    assert "usage" not in asked.stderr
+    assert "uthenticat" in asked.stdout + asked.stderr

@@ -16,11 +16,11 @@ def load(ask: CompetitionConfig) -> Competition:
     """The embedded competition: ten classes, scored by accuracy; a submission names the digit of each test image."""
     from sklearn.datasets import load_digits
 
-    digits = load_digits()
-    pixels = np.round(digits.images * (255 / 16)).astype(np.uint8)[..., None]
+    flat, target = load_digits(return_X_y=True)
+    pixels = np.round(np.asarray(flat).reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
     ids = [f"digit{number:04d}" for number in range(len(pixels))]
     held_back = np.arange(len(pixels)) % 5 == 4
-    labels = [str(label) for label in digits.target]
+    labels = [str(label) for label in target]
     task = Task("multiclass", tuple(str(digit) for digit in range(10)))
     rows = pd.DataFrame({"id": ids, "image": ids, "label": labels})
     train, test = rows[~held_back].reset_index(drop=True), rows[held_back].reset_index(drop=True)

@@ -15,9 +15,9 @@ from PIL import Image
 from competition.config import CompetitionConfig
 from competition.contest import Competition
 from competition.errors import CompetitionError
-from competition.inspect import toml_text
 from competition.load import load
 from competition.metrics import check_metric
+from competition.show import toml_text
 
 Tree = dict[str, bytes | str]
 SPECIES = ("Common wheat", "Fat Hen", "Sugar beet")
@@ -56,7 +56,7 @@ def ask(source: Path, **override: object) -> Competition:
     return load(CompetitionConfig.model_validate({"source": str(source), **override}))
 
 
-def usual(labels: Iterable[str], sample: Iterable[str], test: int = 4, name: str = "{}.png", header: str = "id,label", **more: str | bytes) -> Tree:
+def usual(labels: Iterable[str], sample: Iterable[str], test: int = 4, name: str = "{}.png", header: str = "id,label") -> Tree:
     """train/, test/, train.csv and sample_submission.csv; labels and sample are what stands behind the id."""
     labels = list(labels)
     train = [f"a{number:03d}" for number in range(len(labels))]
@@ -66,7 +66,6 @@ def usual(labels: Iterable[str], sample: Iterable[str], test: int = 4, name: str
         **pictures(f"test/{name.format(value)}" for value in ids),
         "train.csv": csv(header, [f"{value},{label}" for value, label in zip(train, labels, strict=True)]),
         "sample_submission.csv": csv(header, [f"{value},{cell}" for value, cell in zip(ids, sample, strict=True)]),
-        **more,
     }
 
 
@@ -93,9 +92,7 @@ def pixel_rows(count: int, label: bool) -> list[str]:
 PIXELS = ",".join(f"pixel{place}" for place in range(16))
 CYCLE = [SPECIES[place % 3] for place in range(9)]
 LAYOUTS: dict[str, Layout] = {
-    "two classes, probabilities": Layout(
-        lambda: usual("01" * 4, ["0.5"] * 4), "binary", "roc_auc", "probability", ("0", "1"), (8, 4)
-    ),
+    "two classes, probabilities": Layout(lambda: usual("01" * 4, ["0.5"] * 4), "binary", "roc_auc", "probability", ("0", "1"), (8, 4)),
     "two classes, a sample of zeros": Layout(lambda: usual("01" * 4, "0000"), "binary", "roc_auc", "probability", ("0", "1"), (8, 4)),
     "two classes by name": Layout(
         lambda: usual(["malignant", "benign"] * 4, ["benign"] * 4), "binary", "accuracy", "label", ("benign", "malignant"), (8, 4)
@@ -107,7 +104,9 @@ LAYOUTS: dict[str, Layout] = {
     "class numbers beyond nine": Layout(
         lambda: usual([str(n % 12) for n in range(36)], ["0"] * 4), "multiclass", "accuracy", "label", tuple(map(str, range(12))), (36, 4)
     ),
-    "a class called NA": Layout(lambda: usual(["NA", "nan", "None"] * 3, ["NA"] * 4), "multiclass", "accuracy", "label", ("NA", "None", "nan"), (9, 4)),
+    "a class called NA": Layout(
+        lambda: usual(["NA", "nan", "None"] * 3, ["NA"] * 4), "multiclass", "accuracy", "label", ("NA", "None", "nan"), (9, 4)
+    ),
     "numbers with a fraction": Layout(
         lambda: usual([f"{n}.5" for n in range(9)], ["0"] * 4, header="id,size"), "regression", "rmse", "number", ("size",), (9, 4)
     ),
@@ -122,43 +121,85 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "lists of words": Layout(
         lambda: usual(["rust", "scab rust", "scab", "rust scab mould", "mould"] * 2, ["rust"] * 4),
-        "multilabel", "f1_micro", "labels", ("mould", "rust", "scab"), (10, 4),
+        "multilabel",
+        "f1_micro",
+        "labels",
+        ("mould", "rust", "scab"),
+        (10, 4),
     ),
     "lists with bars": Layout(
         lambda: usual(["rust", "scab|rust", "scab", "rust|scab|mould"] * 2, ["rust"] * 4),
-        "multilabel", "f1_micro", "labels", ("mould", "rust", "scab"), (8, 4),
+        "multilabel",
+        "f1_micro",
+        "labels",
+        ("mould", "rust", "scab"),
+        (8, 4),
     ),
     "a column a class, from one column of labels": Layout(
-        lambda: usual("xyz" * 3, ["0.2,0.3,0.4,0.1"] * 4) | {"sample_submission.csv": csv("id,z,y,x,w", [f"b{n:03d},.2,.3,.4,.1" for n in range(4)])},
-        "multiclass", "log_loss", "probabilities", ("z", "y", "x", "w"), (9, 4),
+        lambda: (
+            usual("xyz" * 3, ["0.2,0.3,0.4,0.1"] * 4)
+            | {"sample_submission.csv": csv("id,z,y,x,w", [f"b{n:03d},.2,.3,.4,.1" for n in range(4)])}
+        ),
+        "multiclass",
+        "log_loss",
+        "probabilities",
+        ("z", "y", "x", "w"),
+        (9, 4),
     ),
     "one-hot columns": Layout(
         lambda: usual(["1,0,0", "0,1,0", "0,0,1"] * 3, ["0.3,0.3,0.4"] * 4, header="id,x,y,z"),
-        "multiclass", "roc_auc", "probabilities", ("x", "y", "z"), (9, 4),
+        "multiclass",
+        "roc_auc",
+        "probabilities",
+        ("x", "y", "z"),
+        (9, 4),
     ),
     "several columns of 0 and 1": Layout(
         lambda: usual(["1,0,1", "0,1,0", "0,0,0"] * 3, ["0,0,0"] * 4, header="id,x,y,z"),
-        "multilabel", "roc_auc", "probabilities", ("x", "y", "z"), (9, 4),
+        "multilabel",
+        "roc_auc",
+        "probabilities",
+        ("x", "y", "z"),
+        (9, 4),
     ),
     "fewer columns asked for than labelled": Layout(
-        lambda: usual(["1,0,1", "0,1,0", "0,0,0"] * 3, ["0,0,0"] * 4, header="id,x,y,z") | {"sample_submission.csv": csv("id,z,x", [f"b{n:03d},0,0" for n in range(4)])},
-        "multilabel", "roc_auc", "probabilities", ("z", "x"), (9, 4),
+        lambda: (
+            usual(["1,0,1", "0,1,0", "0,0,0"] * 3, ["0,0,0"] * 4, header="id,x,y,z")
+            | {"sample_submission.csv": csv("id,z,x", [f"b{n:03d},0,0" for n in range(4)])}
+        ),
+        "multilabel",
+        "roc_auc",
+        "probabilities",
+        ("z", "x"),
+        (9, 4),
     ),
     "ids with endings": Layout(
         lambda: {
-            **pictures(f"train_images/{n}.jpg" for n in range(9)), **pictures(f"test_images/{n}.jpg" for n in range(4)),
+            **pictures(f"train_images/{n}.jpg" for n in range(9)),
+            **pictures(f"test_images/{n}.jpg" for n in range(4)),
             "train.csv": csv("image_id,label", [f"{n}.jpg,{label}" for n, label in enumerate(CYCLE)]),
             "sampleSubmission.csv": csv("image_id,label", [f"{n}.jpg,{SPECIES[0]}" for n in range(4)]),
         },
-        "multiclass", "accuracy", "label", SPECIES, (9, 4), ("0.jpg", "0.jpg"),
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (9, 4),
+        ("0.jpg", "0.jpg"),
     ),
     "ids that are paths, and of another ending": Layout(
         lambda: {
-            **pictures(f"data/train/x/{n}.png" for n in range(9)), **pictures(f"data/test/{n}.png" for n in range(4)),
+            **pictures(f"data/train/x/{n}.png" for n in range(9)),
+            **pictures(f"data/test/{n}.png" for n in range(4)),
             "labels.csv": csv("path,label", [f"./train/x/{n}.jpg,{label}" for n, label in enumerate(CYCLE)]),
             "SampleSubmission.csv": csv("path,label", [f"test/{n}.jpg,{SPECIES[0]}" for n in range(4)]),
         },
-        "multiclass", "accuracy", "label", SPECIES, (9, 4), ("./train/x/0.jpg", "test/0.jpg"),
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (9, 4),
+        ("./train/x/0.jpg", "test/0.jpg"),
     ),
     "ids with leading zeros, train and test in one folder": Layout(
         lambda: {
@@ -166,7 +207,12 @@ LAYOUTS: dict[str, Layout] = {
             "train.csv": csv("id,label", [f"{n:05d},{label}" for n, label in enumerate(CYCLE)]),
             "sample_submission.csv": csv("id,label", [f"{n:05d},{SPECIES[0]}" for n in range(9, 13)]),
         },
-        "multiclass", "accuracy", "label", SPECIES, (9, 4), ("00000", "00009"),
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (9, 4),
+        ("00000", "00009"),
     ),
     "the same numbers in train and test, labels that are numbers too": Layout(
         lambda: {
@@ -174,15 +220,26 @@ LAYOUTS: dict[str, Layout] = {
             "labels.csv": csv("id,digit", [f"{n},{n % 4}" for n in range(12)]),
             "submission.csv": csv("id,digit", [f"{n},0" for n in range(12)]),
         },
-        "multiclass", "accuracy", "label", tuple("0123"), (12, 12), ("0", "0"),
+        "multiclass",
+        "accuracy",
+        "label",
+        tuple("0123"),
+        (12, 12),
+        ("0", "0"),
     ),
     "archives at the root, and a sample in a zip": Layout(
         lambda: {
-            "train.zip": archive(pictures(f"{n}.png" for n in range(9))), "test.zip": archive(pictures(f"test/{n}.png" for n in range(4))),
+            "train.zip": archive(pictures(f"{n}.png" for n in range(9))),
+            "test.zip": archive(pictures(f"test/{n}.png" for n in range(4))),
             "train.csv": csv("id,label", [f"{n},{label}" for n, label in enumerate(CYCLE)]),
             "sample_submission.csv.zip": archive({"sample_submission.csv": csv("id,label", [f"{n},{SPECIES[0]}" for n in range(4)])}),
         },
-        "multiclass", "accuracy", "label", SPECIES, (9, 4), ("0", "0"),
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (9, 4),
+        ("0", "0"),
     ),
     "images over several folders": Layout(
         lambda: {
@@ -190,51 +247,111 @@ LAYOUTS: dict[str, Layout] = {
             "train.csv": csv("id,label", [f"{n},{label}" for n, label in enumerate(CYCLE)]),
             "sample_submission.csv": csv("id,label", [f"{n},{SPECIES[0]}" for n in range(9, 13)]),
         },
-        "multiclass", "accuracy", "label", SPECIES, (9, 4), ("0", "9"),
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (9, 4),
+        ("0", "9"),
     ),
     "masks beside the images": Layout(
         lambda: usual(CYCLE, [SPECIES[2]] * 4) | pictures(f"a_masks/train/a{n:03d}.png" for n in range(9)),
-        "multiclass", "accuracy", "label", SPECIES, (9, 4),
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (9, 4),
     ),
     "a folder a class, test too": Layout(
-        lambda: pictures(f"{part}/{label}/{label[0]}{n}.png" for part, n_images in (("Training", 4), ("Testing", 2)) for label in SPECIES for n in range(n_images)),
-        "multiclass", "accuracy", "label", SPECIES, (12, 6), ("C0", "C0"),
+        lambda: pictures(
+            f"{part}/{label}/{label[0]}{n}.png"
+            for part, n_images in (("Training", 4), ("Testing", 2))
+            for label in SPECIES
+            for n in range(n_images)
+        ),
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (12, 6),
+        ("C0", "C0"),
     ),
     "a folder a class with the same names in each": Layout(
-        lambda: pictures(f"{part}/{label}/{n}.png" for part, n_images in (("train", 4), ("test", 2)) for label in SPECIES for n in range(n_images)),
-        "multiclass", "accuracy", "label", SPECIES, (12, 6), ("Common wheat/0", "Common wheat/0"),
+        lambda: pictures(
+            f"{part}/{label}/{n}.png" for part, n_images in (("train", 4), ("test", 2)) for label in SPECIES for n in range(n_images)
+        ),
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (12, 6),
+        ("Common wheat/0", "Common wheat/0"),
     ),
     "a folder a class, in train, val and test": Layout(
-        lambda: pictures(f"x/{part}/{label}/{n}.png" for part, n_images in (("train", 4), ("val", 1), ("test", 2)) for label in SPECIES for n in range(n_images)),
-        "multiclass", "accuracy", "label", SPECIES, (15, 6), ("x/train/Common wheat/0.png", "Common wheat/0"),
+        lambda: pictures(
+            f"x/{part}/{label}/{n}.png"
+            for part, n_images in (("train", 4), ("val", 1), ("test", 2))
+            for label in SPECIES
+            for n in range(n_images)
+        ),
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (15, 6),
+        ("x/train/Common wheat/0.png", "Common wheat/0"),
     ),
     "a folder a class, a flat test folder and a sample": Layout(
         lambda: {
-            **pictures(f"train/{label}/{label[0]}{n}.png" for label in SPECIES for n in range(4)), **pictures(f"test/{n}.png" for n in range(4)),
+            **pictures(f"train/{label}/{label[0]}{n}.png" for label in SPECIES for n in range(4)),
+            **pictures(f"test/{n}.png" for n in range(4)),
             "sample_submission.csv": csv("file,species", [f"{n}.png,Sugar beet" for n in range(4)]),
         },
-        "multiclass", "accuracy", "label", SPECIES, (12, 4), ("C0", "0.png"),
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (12, 4),
+        ("C0", "0.png"),
     ),
     "a folder a class, and a column a class": Layout(
         lambda: {
-            **pictures(f"train/c{k}/{k}_{n}.png" for k in range(3) for n in range(4)), **pictures(f"test/{n}.png" for n in range(4)),
+            **pictures(f"train/c{k}/{k}_{n}.png" for k in range(3) for n in range(4)),
+            **pictures(f"test/{n}.png" for n in range(4)),
             "sample_submission.csv": csv("img,c0,c1,c2", [f"{n}.png,0.3,0.3,0.4" for n in range(4)]),
         },
-        "multiclass", "log_loss", "probabilities", ("c0", "c1", "c2"), (12, 4), ("0_0", "0.png"),
+        "multiclass",
+        "log_loss",
+        "probabilities",
+        ("c0", "c1", "c2"),
+        (12, 4),
+        ("0_0", "0.png"),
     ),
     "the class in the file's name": Layout(
         lambda: {
-            **pictures(f"train/{label}.{n}.jpg" for label in ("cat", "dog") for n in range(4)), **pictures(f"test/{n}.jpg" for n in range(1, 5)),
+            **pictures(f"train/{label}.{n}.jpg" for label in ("cat", "dog") for n in range(4)),
+            **pictures(f"test/{n}.jpg" for n in range(1, 5)),
             "sample_submission.csv": csv("id,label", [f"{n},0.5" for n in range(1, 5)]),
         },
-        "binary", "roc_auc", "probability", ("cat", "dog"), (8, 4), ("cat.0", "1"),
+        "binary",
+        "roc_auc",
+        "probability",
+        ("cat", "dog"),
+        (8, 4),
+        ("cat.0", "1"),
     ),
     "a column a pixel": Layout(
         lambda: {
-            "train.csv": csv("label," + PIXELS, pixel_rows(9, True)), "test.csv": csv(PIXELS, pixel_rows(4, False)),
+            "train.csv": csv("label," + PIXELS, pixel_rows(9, True)),
+            "test.csv": csv(PIXELS, pixel_rows(4, False)),
             "sample_submission.csv": csv("ImageId,Label", [f"{n},0" for n in range(1, 5)]),
         },
-        "multiclass", "accuracy", "label", tuple("012"), (9, 4), ("1", "1"),
+        "multiclass",
+        "accuracy",
+        "label",
+        tuple("012"),
+        (9, 4),
+        ("1", "1"),
     ),
     "a column a pixel, ids in the test table, the label last": Layout(
         lambda: {
@@ -242,39 +359,79 @@ LAYOUTS: dict[str, Layout] = {
             "test.csv": csv("id," + PIXELS, [f"{n + 70},{row}" for n, row in enumerate(pixel_rows(4, False))]),
             "sample_submission.csv": csv("id,label", [f"{n},0" for n in (73, 70, 71, 72)]),
         },
-        "multiclass", "accuracy", "label", tuple("012"), (9, 4), ("1", "73"),
+        "multiclass",
+        "accuracy",
+        "label",
+        tuple("012"),
+        (9, 4),
+        ("1", "73"),
     ),
     "a column a pixel, test labels and no sample": Layout(
-        lambda: {"sign_train.csv": csv("label," + PIXELS, pixel_rows(9, True)), "sign_test.csv": csv("label," + PIXELS, pixel_rows(4, True))},
-        "multiclass", "accuracy", "label", tuple("012"), (9, 4), ("1", "1"),
+        lambda: {
+            "sign_train.csv": csv("label," + PIXELS, pixel_rows(9, True)),
+            "sign_test.csv": csv("label," + PIXELS, pixel_rows(4, True)),
+        },
+        "multiclass",
+        "accuracy",
+        "label",
+        tuple("012"),
+        (9, 4),
+        ("1", "1"),
     ),
     "COCO annotations, and a list for the test": Layout(
         lambda: {
-            **pictures(f"train_images/{n % 2}/t{n}.png" for n in range(9)), **pictures(f"test_images/0/test-{n:03d}.png" for n in range(4)),
-            "train_metadata.json": json.dumps({
-                "images": [{"file_name": f"{n % 2}/t{n}.png", "image_id": f"t{n}"} for n in range(9)],
-                "annotations": [{"image_id": f"t{n}", "category_id": 10 + n % 3, "genus_id": n % 2} for n in range(9)],
-                "categories": [{"category_id": 10 + k, "name": f"species {k}"} for k in range(3)],
-            }),
+            **pictures(f"train_images/{n % 2}/t{n}.png" for n in range(9)),
+            **pictures(f"test_images/0/test-{n:03d}.png" for n in range(4)),
+            "train_metadata.json": json.dumps(
+                {
+                    "images": [{"file_name": f"{n % 2}/t{n}.png", "image_id": f"t{n}"} for n in range(9)],
+                    "annotations": [{"image_id": f"t{n}", "category_id": 10 + n % 3, "genus_id": n % 2} for n in range(9)],
+                    "categories": [{"category_id": 10 + k, "name": f"species {k}"} for k in range(3)],
+                }
+            ),
             "test_metadata.json": json.dumps([{"file_name": f"0/test-{n:03d}.png", "image_id": str(n)} for n in range(4)]),
             "sample_submission.csv": csv("Id,Predicted", [f"{n},10" for n in range(4)]),
         },
-        "multiclass", "accuracy", "label", ("10", "11", "12"), (9, 4), ("0/t0.png", "0"),
+        "multiclass",
+        "accuracy",
+        "label",
+        ("10", "11", "12"),
+        (9, 4),
+        ("0/t0.png", "0"),
     ),
     "an unnamed first column": Layout(
-        lambda: usual(CYCLE, [SPECIES[0]] * 4) | {
-            "train.csv": csv(",id,label", [f"{n},a{n:03d},{label}" for n, label in enumerate(CYCLE)]),
-            "sample_submission.csv": csv(",id,label", [f"{n},b{n:03d},{SPECIES[0]}" for n in range(4)]),
-        },
-        "multiclass", "accuracy", "label", SPECIES, (9, 4),
+        lambda: (
+            usual(CYCLE, [SPECIES[0]] * 4)
+            | {
+                "train.csv": csv(",id,label", [f"{n},a{n:03d},{label}" for n, label in enumerate(CYCLE)]),
+                "sample_submission.csv": csv(",id,label", [f"{n},b{n:03d},{SPECIES[0]}" for n in range(4)]),
+            }
+        ),
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (9, 4),
     ),
     "five answers a row": Layout(
         lambda: usual(["w_1", "w_2", "new_whale"] * 3, ["new_whale w_1 w_2 w_3 w_4"] * 4, header="Image,Id"),
-        "multiclass", "accuracy", "label", ("new_whale", "w_1", "w_2"), (9, 4),
+        "multiclass",
+        "accuracy",
+        "label",
+        ("new_whale", "w_1", "w_2"),
+        (9, 4),
     ),
     "a test table and no sample": Layout(
-        lambda: {name: data for name, data in usual(CYCLE, CYCLE[:4], **{"test.csv": csv("id", [f"b{n:03d}" for n in range(4)])}).items() if "sample" not in name},
-        "multiclass", "accuracy", "label", SPECIES, (9, 4),
+        lambda: {
+            name: data
+            for name, data in (usual(CYCLE, CYCLE[:4]) | {"test.csv": csv("id", [f"b{n:03d}" for n in range(4)])}).items()
+            if "sample" not in name
+        },
+        "multiclass",
+        "accuracy",
+        "label",
+        SPECIES,
+        (9, 4),
     ),
     "two classes, an empty sample": Layout(lambda: usual("01" * 4, [""] * 4), "binary", "roc_auc", "probability", ("0", "1"), (8, 4)),
     "two classes, a sample of both": Layout(lambda: usual("01" * 4, "0110"), "binary", "accuracy", "label", ("0", "1"), (8, 4)),
@@ -341,7 +498,9 @@ def test_every_guess_written_out_gives_the_same(layout: Layout, tmp_path: Path) 
     as_written = tomllib.loads(text)["competition"]
     assert as_written == {"source": str(tmp_path / "contest")}
     fields = CompetitionConfig.model_fields
-    settled = "\n".join(line.removeprefix("# ") if line.removeprefix("# ").partition(" = ")[0] in fields else line for line in text.splitlines())
+    settled = "\n".join(
+        line.removeprefix("# ") if line.removeprefix("# ").partition(" = ")[0] in fields else line for line in text.splitlines()
+    )
     keys = tomllib.loads(settled)["competition"]
     assert {"metric", "task", "answer", "labels"} <= set(keys)
     assert same(found, load(CompetitionConfig.model_validate(keys)))
@@ -391,7 +550,7 @@ def test_folders_of_a_test_set_are_its_truth(tmp_path: Path) -> None:
 
 
 def test_columns_only_in_train_are_not_used(tmp_path: Path) -> None:
-    tree = usual("01" * 4, "0000", **{"test.csv": csv("id,age", [f"b{n:03d},{n}" for n in range(4)])})
+    tree = usual("01" * 4, "0000") | {"test.csv": csv("id,age", [f"b{n:03d},{n}" for n in range(4)])}
     tree["train.csv"] = csv("id,age,diagnosis,label", [f"a{n:03d},{n},{'bad' if n % 2 else 'good'},{n % 2}" for n in range(8)])
     found = ask(put(tmp_path, tree))
     assert found.task.classes == ("0", "1")
@@ -428,7 +587,7 @@ def test_rows_without_a_label_and_repeated_rows(tmp_path: Path) -> None:
         "3 rows of train.csv have no label: they are left out",
     )
     tree["train.csv"] = str(tree["train.csv"]) + "a001,x\n"
-    with pytest.raises(CompetitionError, match="train.csv: 1 ids are there more than once with different labels: 'a001'"):
+    with pytest.raises(CompetitionError, match=r"train.csv: 1 ids are there more than once with different labels: 'a001'"):
         ask(put(tmp_path, tree))
     several = ask(tmp_path, task="multilabel")
     assert several.truth[several.train["id"].tolist().index("a001")].tolist() == [1, 1]
@@ -472,11 +631,20 @@ IMPOSSIBLE: dict[str, tuple[dict[str, object], str]] = {
     "no such table": ({"labels": "trian.csv"}, "unknown label table 'trian.csv': perhaps 'train.csv'"),
     "a table without images": ({"labels": "colours.csv"}, "colours.csv: no column names images, its columns are 'colour', 'code'"),
     "no such id column": ({"id_column": "image"}, "train.csv: there is no column 'image', its columns are 'id', 'file', 'label'"),
-    "an id column that is none": ({"labels": "train.csv", "id_column": "u"}, "train.csv: images are missing for 9 of 9 rows, column 'u': '0'"),
+    "an id column that is none": (
+        {"labels": "train.csv", "id_column": "u"},
+        "train.csv: images are missing for 9 of 9 rows, column 'u': '0'",
+    ),
     "no such target": ({"target_columns": ["lable"]}, r"train.csv: there is no column 'lable' to predict \(perhaps 'label'"),
     "no such sample": ({"sample": "sample.csv"}, "unknown sample submission 'sample.csv'"),
-    "an answer of another task": ({"answer": "probability"}, "answer 'probability' is impossible for a multiclass task: it takes probabilities, label"),
-    "an answer for other columns": ({"answer": "probabilities"}, r"sample_submission.csv: 1 columns are none of the classes \('1', '2', '3'\): 'label'"),
+    "an answer of another task": (
+        {"answer": "probability"},
+        "answer 'probability' is impossible for a multiclass task: it takes probabilities, label",
+    ),
+    "an answer for other columns": (
+        {"answer": "probabilities"},
+        r"sample_submission.csv: 1 columns are none of the classes \('1', '2', '3'\): 'label'",
+    ),
     "targets that the sample does not ask for": (
         {"target_columns": ["u", "v"], "answer": "probabilities"},
         r"sample_submission.csv: 1 columns are none of the classes \('u', 'v'\): 'label'",
@@ -499,7 +667,10 @@ def without(tree: Tree, *begins: str) -> Tree:
 
 FAULTS: dict[str, tuple[Callable[[], Tree], str]] = {
     "nothing at all": (lambda: {}, "no images and no table with pixel columns: there are no files"),
-    "text only": (lambda: {"train.csv": "id,text\n1,hello\n", "a.txt": "hello"}, r"no images and no table.*there are 2 files \(1 .csv, 1 .txt\)"),
+    "text only": (
+        lambda: {"train.csv": "id,text\n1,hello\n", "a.txt": "hello"},
+        r"no images and no table.*there are 2 files \(1 .csv, 1 .txt\)",
+    ),
     "DICOM only": (lambda: {"train/1.dcm": b"DICM"}, "DICOM images have to be converted to PNG first"),
     "training images missing": (
         lambda: without(usual(CYCLE, CYCLE[:4]), "train/a001", "train/a002"),
@@ -517,10 +688,22 @@ FAULTS: dict[str, tuple[Callable[[], Tree], str]] = {
         lambda: usual(CYCLE, CYCLE[:4]) | {"sample_submission.csv": csv("id,label", ["a000,x", "a001,x"])},
         "sample_submission.csv: 2 of 2 ids are images that train.csv labels, not test images: 'a000', 'a001'",
     ),
-    "an empty sample": (lambda: usual(CYCLE, CYCLE[:4]) | {"sample_submission.csv": "id,label\n"}, "the sample submission has no rows: the test set is empty"),
-    "a sample of ids only": (lambda: usual(CYCLE, CYCLE[:4]) | {"sample_submission.csv": "id\nb000\n"}, "a sample submission needs an id and a column to fill in"),
-    "no test set": (lambda: pictures(f"train/{label}/{n}.png" for label in SPECIES for n in range(3)), "the test set is empty: no sample submission"),
-    "no labels": (lambda: pictures(f"train/{n}.png" for n in range(5)) | pictures(f"test/{n}.png" for n in range(5)), "no labels were found: no table has a column that names images"),
+    "an empty sample": (
+        lambda: usual(CYCLE, CYCLE[:4]) | {"sample_submission.csv": "id,label\n"},
+        "the sample submission has no rows: the test set is empty",
+    ),
+    "a sample of ids only": (
+        lambda: usual(CYCLE, CYCLE[:4]) | {"sample_submission.csv": "id\nb000\n"},
+        "a sample submission needs an id and a column to fill in",
+    ),
+    "no test set": (
+        lambda: pictures(f"train/{label}/{n}.png" for label in SPECIES for n in range(3)),
+        "the test set is empty: no sample submission",
+    ),
+    "no labels": (
+        lambda: pictures(f"train/{n}.png" for n in range(5)) | pictures(f"test/{n}.png" for n in range(5)),
+        "no labels were found: no table has a column that names images",
+    ),
     "a label table without labels": (
         lambda: usual(CYCLE, CYCLE[:4]) | {"train.csv": csv("id,width,height", [f"a{n:03d},{n % 2},{n % 3}" for n in range(9)])},
         "train.csv: no column of labels was found, the sample submission asks for 'label'; its columns are 'id', 'width', 'height'",
@@ -535,7 +718,10 @@ FAULTS: dict[str, tuple[Callable[[], Tree], str]] = {
         lambda: usual(["1.5,2.5", "3,4"] * 4, ["0,0"] * 4, header="id,x,y"),
         "train.csv: columns 'x', 'y' should hold 0 and 1, they hold '1.5', '2.5', '3' and 1 more",
     ),
-    "empty cells in several columns": (lambda: usual(["1,0", ",1"] * 4, ["0,0"] * 4, header="id,x,y"), "train.csv: 4 rows have empty cells among 'x', 'y', the first is row 2"),
+    "empty cells in several columns": (
+        lambda: usual(["1,0", ",1"] * 4, ["0,0"] * 4, header="id,x,y"),
+        "train.csv: 4 rows have empty cells among 'x', 'y', the first is row 2",
+    ),
     "too few columns in the sample": (
         lambda: usual("xyz" * 3, ["0"] * 4) | {"sample_submission.csv": csv("id,x,y,w", [f"b{n:03d},0,0,0" for n in range(4)])},
         r"sample_submission.csv: 1 columns are none of the classes \('x', 'y', 'z'\): 'w'",
@@ -544,8 +730,14 @@ FAULTS: dict[str, tuple[Callable[[], Tree], str]] = {
         lambda: LAYOUTS["a column a pixel"].tree() | {"sample_submission.csv": csv("ImageId,Label", [f"{n},0" for n in range(1, 9)])},
         "sample_submission.csv does not fit test.csv: 8 ids .* for 4 rows of pixels",
     ),
-    "pixels and no test": (lambda: without(LAYOUTS["a column a pixel"].tree(), "test"), "the test set is empty: there is no table of pixels beside train.csv"),
-    "a cut archive inside": (lambda: usual(CYCLE, CYCLE[:4]) | {"more.zip": archive(pictures(["1.png"]))[:60]}, "more.zip: the zip is cut"),
+    "pixels and no test": (
+        lambda: without(LAYOUTS["a column a pixel"].tree(), "test"),
+        "the test set is empty: there is no table of pixels beside train.csv",
+    ),
+    "a cut archive inside": (
+        lambda: without(usual(CYCLE, CYCLE[:4]), "test/") | {"test.zip": archive(pictures(["b000.png"]))[:60]},
+        "images are missing for 4 of 4 rows.* Could not be opened: .*test.zip: the zip is cut",
+    ),
 }
 
 
@@ -561,7 +753,22 @@ def test_an_unknown_source_names_what_is_near(tmp_path: Path) -> None:
     with pytest.raises(CompetitionError, match="there is no competition 'digit': perhaps 'digits'"):
         load(CompetitionConfig(source="digit"))
     put(tmp_path / "cassava", {"a.txt": "x"})
-    with pytest.raises(CompetitionError, match="perhaps '.*cassava'"):
+    with pytest.raises(CompetitionError, match=r"perhaps '.*cassava'"):
         load(CompetitionConfig(source=str(tmp_path / "casava")))
     with pytest.raises(CompetitionError, match="by name there are 'digits'"):
         load(CompetitionConfig(source=str(tmp_path / "qqq" / "zzz")))
+
+
+def test_an_archive_of_no_use_that_is_cut_is_a_note(tmp_path: Path) -> None:
+    found = ask(put(tmp_path, {**usual(CYCLE, CYCLE[:4]), "more.zip": archive(pictures(["1.png"]))[:60]}))
+    assert [note for note in found.notes if note.startswith("not opened: ") and "more.zip: the zip is cut" in note]
+
+
+def test_our_own_runs_inside_the_competition_are_passed_over(tmp_path: Path) -> None:
+    ours = {
+        "runs/ledger.csv": csv("run,score", ["a,1"]),
+        "runs/x/run/folds.csv": csv("id,fold", [f"a{n:03d},0" for n in range(9)]),
+        "runs/a.png": picture(),
+    }
+    tree = usual(CYCLE, CYCLE[:4])
+    assert same(ask(put(tmp_path / "one", tree), slug="x"), ask(put(tmp_path / "two", tree | ours), slug="x"))

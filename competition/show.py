@@ -52,8 +52,9 @@ def image_lines(competition: Competition) -> Iterator[str]:
     heights, widths = [shape.height for shape in shapes], [shape.width for shape in shapes]
     kinds = Counter({1: "grey", 3: "RGB", 4: "CMYK"}.get(shape.channels, f"{shape.channels} channels") for shape in shapes)
     modes = ", ".join(f"{kind} {count / len(shapes):.0%}" if len(kinds) > 1 else f"all {kind}" for kind, count in kinds.most_common())
-    size = f"{_range(heights)} high, {_range(widths)} wide" if len({*heights, *widths}) > 1 else f"all {heights[0]} x {widths[0]}"
-    yield f"images: {size}, {modes} (of {len(shapes)} looked at)"
+    alike = len(set(heights)) == len(set(widths)) == 1
+    size = f"all {heights[0]} x {widths[0]} px" if alike else f"{_range(heights)} high, {_range(widths)} px wide"
+    yield f"images: {size}, {modes} (of {len(shapes)} looked at; height x width)"
 
 
 def class_rows(competition: Competition) -> tuple[list[str], list[list[str]]]:
@@ -118,7 +119,7 @@ def _spread(keys: list[str]) -> list[str]:
 
 
 def _range(values: list[int]) -> str:
-    return str(values[0]) if len(set(values)) == 1 else f"{min(values)} to {max(values)} px (median {median(values):g})"
+    return str(values[0]) if len(set(values)) == 1 else f"{min(values)} to {max(values)} (median {median(values):g})"
 
 
 def _few(names: tuple[str, ...]) -> list[str]:

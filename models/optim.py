@@ -1,0 +1,37 @@
+"""Optimizers by name, all of timm's."""
+
+from timm.optim import create_optimizer_v2, list_optimizers
+from torch import nn
+from torch.optim import Optimizer
+
+from competition.config import OptimConfig
+from competition.errors import choose
+from models.errors import ModelError
+
+
+def check_optimizer(name: str) -> str:
+    """`name` itself where there is such an optimizer.
+
+    Raises: CompetitionError that names the nearest.
+    """
+    choose("optimizer", name.removeprefix("lookahead_"), list_optimizers())
+    return name
+
+
+def optimizer_for(network: nn.Module, optim: OptimConfig) -> Optimizer:
+    """The optimizer asked for, over the network's weights: biases and norms without decay, layers far from the head slower where asked.
+
+    Raises: CompetitionError for an unknown name; ModelError for settings that it does not take.
+    """
+    name = check_optimizer(optim.optimizer)
+    try:
+        return create_optimizer_v2(
+            network,
+            opt=name,
+            lr=float(optim.lr),
+            weight_decay=optim.weight_decay,
+            momentum=optim.momentum,
+            layer_decay=optim.layer_decay if optim.layer_decay < 1 else None,
+        )
+    except (ValueError, ImportError, RuntimeError, TypeError, AssertionError) as error:
+        raise ModelError(f"--optim.optimizer {name} cannot be made: {error}") from error

@@ -1,0 +1,115 @@
+"""python -m competition: what it prints, what it writes, how it ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from competition.__main__ import main
+from competition.config import CompetitionConfig
+from competition.load import load
+from competition.settings import competition_config
+
+HEAVY = ("torch", "sklearn", "albumentations", "cv2", "timm", "kaggle")
+
+
+@pytest.fixture
+def contest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small competition, and a working directory beside it."""
+    for part, count in (("train", 6), ("test", 2)):
+        for number in range(count):
+            (tmp_path / "leaves" / part).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (30, 20), (number, 0, 0)).save(tmp_path / "leaves" / part / f"{number}.png")
+    rows = "".join(f"{number},{'[rust]' if number % 3 else 'scab'}\n" for number in range(6))
+    (tmp_path / "leaves" / "train.csv").write_text("id,label\n" + rows)
+    (tmp_path / "leaves" / "sample_submission.csv").write_text("id,label\n0,0\n1,0\n")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "leaves"
+
+
+def test_inspect_shows_everything(contest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(contest)]) == 0
+    shown = capsys.readouterr().out
+    for text in (
+        "leaves  6 training images, 2 test images",
+        "all 20 x 30 px, all RGB",
+        "[rust]",
+        "66.7%",
+        "█",
+        "roc_auc",
+        "sample_submission.csv",
+        "?  metric",
+    ):
+        assert text in shown
+    assert len(shown.splitlines()) <= 40
+
+
+def test_inspect_names_a_damaged_image(contest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (contest / "train" / "3.png").write_bytes(b"nothing")
+    assert main(["inspect", str(contest)]) == 0
+    assert "damaged: image 'train/3.png': this is no image" in capsys.readouterr().out
+
+
+def test_inspect_of_the_embedded_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["inspect"]) == 0
+    assert "digits  1,438 training images, 359 test images with labels of its own" in capsys.readouterr().out
+
+
+def test_use_writes_a_file_that_means_the_same(contest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["use", str(contest)]) == 0
+    assert "competition.toml is about leaves; look at what is doubtful: answer, metric" in capsys.readouterr().out
+    text = Path("competition.toml").read_text()
+    for line in (
+        '# metric = "roc_auc"',
+        '# labels = "train.csv"',
+        '# target_columns = ["label"]',
+        "# doubtful: two classes and one column",
+    ):
+        assert line in text
+    found = load(competition_config())
+    assert (found.name, found.metric, found.task.classes) == ("leaves", "roc_auc", ("[rust]", "scab"))
+    Path("competition.toml").write_text(
+        text.replace('# metric = "roc_auc"', 'metric = "log_loss"').replace('# slug = "leaves"', 'slug = "our-leaves"')
+    )
+    changed = load(competition_config())
+    assert (changed.name, changed.metric) == ("our-leaves", "log_loss")
+
+
+def test_use_of_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["use", "digits"]) == 0
+    assert competition_config() == CompetitionConfig(source="digits")
+    assert 'source = "digits"' in Path("competition.toml").read_text()
+
+
+def test_list_names_competitions_metrics_and_recipes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("digits", "roc_auc", "recipes"):
+        assert name in shown
+
+
+def test_what_the_user_can_put_right_ends_with_2(contest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "nowhere"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: there is no competition 'nowhere'")
+    assert not captured.out
+    for wrong in (["inspekt"], ["inspect", "--colour"], ["use"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(wrong)
+
+
+def test_nothing_heavy_is_imported(contest: Path) -> None:
+    code = (
+        "import sys; from competition.__main__ import main; code = main(['inspect', sys.argv[1]]); "
+        f"heavy = [name for name in {HEAVY!r} if name in sys.modules]; sys.exit(str(heavy) if heavy else code)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(contest)], capture_output=True, text=True, env={"PYTHONPATH": str(root)}, check=False
+    )
+    assert done.returncode == 0, done.stderr

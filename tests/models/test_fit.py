@@ -1,0 +1,413 @@
+import copy
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from competition.errors import CompetitionError
+from competition.metrics import score
+from competition.task import KINDS, Kind
+from models.backbones import build
+from models.batches import Normalise, TrainBatches, seed_of
+from models.checkpoint import load, load_state
+from models.device import accelerator_for
+from models.errors import ModelError
+from models.fit import STATE, FoldJob, Fitted, Stopped, fit
+from models.infer import predict
+from models.losses import cross_entropy
+from models.schedules import SCHEDULES, plateau_factor
+from tests.models.examples import job_of
+
+CPU = torch.device("cpu")
+NO_BATCH_NORM = "timm/test_vit"  # so that halves of a batch are what the whole is
+
+
+def run(job: FoldJob, stop: Callable[[], bool] = lambda: False) -> Fitted:
+    return fit(job, accelerator_for(job.config.machine), stop)
+
+
+def after(calls: int) -> Callable[[], bool]:
+    """A stop that is asked for at so many steps."""
+    left = [calls]
+
+    def stop() -> bool:
+        left[0] -= 1
+        return left[0] < 0
+
+    return stop
+
+
+def weights(job: FoldJob) -> dict[str, torch.Tensor]:
+    return load_file(job.directory / "model.safetensors")
+
+
+def history(job: FoldJob) -> list[dict[str, float]]:
+    with (job.directory / "history.csv").open(encoding="utf-8", newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_learns_what_pictures_show(kind: Kind, tmp_path: Path) -> None:
+    job = job_of(tmp_path, kind, optim={"epochs": 8}, augment={"strength": "light"})
+    fitted = run(job)
+    truth = job.truth[job.held_rows]
+    assert fitted.probs.shape == truth.shape
+    assert fitted.score == score(job.metric, truth, fitted.probs, job.task)
+    if kind == "regression":
+        assert fitted.score < 0.4 * float(truth.std()), "rmse against that of the mean"
+    else:
+        assert fitted.score > 0.9
+    losses = [row["train_loss"] for row in history(job)]
+    assert losses[-1] < 0.6 * losses[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_saved_network_gives_the_same_predictions(kind: Kind, tmp_path: Path) -> None:
+    job = job_of(tmp_path, kind)
+    fitted = run(job)
+    network, checkpoint = load(tmp_path)
+    assert (checkpoint.task, checkpoint.spec, checkpoint.weights_kept) == (job.task, job.spec, "last")
+    assert "machine" not in checkpoint.config
+    probs = predict([network], [checkpoint.scale], job.pixels, job.held_rows, job.task, Normalise(checkpoint.spec, CPU))
+    np.testing.assert_allclose(probs, fitted.probs, rtol=1e-5, atol=1e-5)
+
+
+def test_a_regression_is_scaled_by_its_training_rows_alone(tmp_path: Path) -> None:
+    job = job_of(tmp_path, "regression")
+    job.truth[job.held_rows] += 1e6
+    run(job)
+    seen = job.truth[job.train_rows]
+    assert load(tmp_path)[1].scale == pytest.approx((float(seen.mean()), float(seen.std())))
+
+
+def test_a_regression_of_one_value_does_not_divide_by_nothing(tmp_path: Path) -> None:
+    job = job_of(tmp_path, "regression", optim={"epochs": 1})
+    job.truth[:] = 7
+    assert np.isfinite(run(job).score)
+
+
+STOPS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "dropout": {"model": {"drop": 0.5}},
+    "ema": {"optim": {"ema": 0.9}},
+    "accumulate": {"optim": {"accumulate": 3, "epochs": 4}},
+    "mixed": {"augment": {"mixup": 0.4, "cutmix": 1.0, "mix_share": 0.7, "strength": "heavy", "symmetry": "all"}},
+    "best": {"optim": {"keep": "best", "ema": 0.5}},
+    "plateau": {"optim": {"schedule": "plateau", "patience": 1, "lr": 0.5}},
+    "sgd": {"optim": {"optimizer": "sgd", "schedule": "onecycle", "clip_norm": 0.0}},
+    "stochastic depth": {"model": {"backbone": "timm/test_convnext", "drop_path": 0.3}, "data": {"size_px": 32, "channels": 3}},
+    "bf16": {"machine": {"amp": "bf16"}},
+}
+
+
+@pytest.mark.parametrize("case", STOPS)
+def test_a_fold_stopped_at_any_step_ends_as_if_it_had_not_been(case: str, tmp_path: Path) -> None:
+    """Bit for bit: 5 steps an epoch, stopped within the first, at its end, and twice more."""
+    tree = {name: dict(section) for name, section in STOPS[case].items()}
+    tree["optim"] = {"epochs": 3} | tree.get("optim", {})
+    whole = job_of(tmp_path / "whole", "multiclass", rows=104, **tree)
+    fitted = run(whole)
+    parts = replace(whole, directory=tmp_path / "parts")
+    resumed, stops = None, 0
+    while resumed is None:
+        try:
+            resumed = run(parts, after((1, 2, 0, 3)[stops % 4]))
+        except Stopped:
+            stops += 1
+            assert (parts.directory / STATE).is_file()
+            assert not (parts.directory / "model.safetensors").exists()
+    assert stops >= 2
+    np.testing.assert_array_equal(resumed.probs, fitted.probs)
+    assert resumed.score == fitted.score
+    assert resumed.weights_kept == fitted.weights_kept
+    one, other = weights(whole), weights(parts)
+    assert [name for name in one if not one[name].equal(other[name])] == []
+    skipped = {"seconds"}
+    assert [{k: v for k, v in row.items() if k not in skipped} for row in history(whole)] == [
+        {k: v for k, v in row.items() if k not in skipped} for row in history(parts)
+    ]
+
+
+def test_a_fold_that_was_killed_goes_on_from_its_last_saved_state(tmp_path: Path) -> None:
+    """Killed: nothing is written at the end. save_seconds 0 saves at every step."""
+
+    def killed(calls: int) -> Callable[[], bool]:
+        count = after(calls)
+
+        def stop() -> bool:
+            if count():
+                raise KeyboardInterrupt
+            return False
+
+        return stop
+
+    job = job_of(tmp_path / "parts", machine={"save_seconds": 0.0})
+    with pytest.raises(KeyboardInterrupt):
+        run(job, killed(9))
+    state = load_state(job.directory / STATE)
+    assert state is not None
+    assert (state["epoch"], state["step"]) != (0, 0)
+    whole = replace(job, directory=tmp_path / "whole")
+    np.testing.assert_array_equal(run(job).probs, run(whole).probs)
+
+
+def test_a_fold_whose_epochs_are_all_done_is_only_scored(tmp_path: Path) -> None:
+    """Killed between the last epoch and done.json."""
+    job = job_of(tmp_path, optim={"keep": "best"})
+    fitted = run(job)
+    again = run(job, stop=lambda: True)
+    np.testing.assert_array_equal(again.probs, fitted.probs)
+    assert again.seconds == fitted.seconds
+
+
+def test_a_stop_at_the_last_step_finishes(tmp_path: Path) -> None:
+    job = job_of(tmp_path, optim={"epochs": 1, "batch": 1000})
+    assert run(job, stop=lambda: True).weights_kept == "last"
+
+
+def test_the_same_fold_twice_is_the_same_and_another_seed_or_fold_is_not(tmp_path: Path) -> None:
+    job = job_of(tmp_path / "a")
+    first = run(job).probs
+    np.testing.assert_array_equal(run(replace(job, directory=tmp_path / "b")).probs, first)
+    assert not np.array_equal(run(replace(job, directory=tmp_path / "c", fold=1)).probs, first)
+    other = replace(job, directory=tmp_path / "d", config=job.config.model_copy(update={"seed": 1}))
+    assert not np.array_equal(run(other).probs, first)
+
+
+def test_workers_change_nothing(tmp_path: Path) -> None:
+    job = job_of(tmp_path / "a", augment={"strength": "heavy"}, optim={"epochs": 1})
+    with_workers = job.config.model_copy(update={"machine": job.config.machine.model_copy(update={"workers": 2})})
+    np.testing.assert_array_equal(run(job).probs, run(replace(job, directory=tmp_path / "b", config=with_workers)).probs)
+
+
+def test_two_half_batches_are_one_whole(tmp_path: Path) -> None:
+    """Where the network has no batch norm. The 64 rows are shown in the same order, for it depends on the seed alone."""
+    common: dict[str, Any] = {"model": {"backbone": NO_BATCH_NORM}, "data": {"size_px": 32, "channels": 3}}
+    steps = {"optimizer": "sgd", "lr": 0.1, "schedule": "constant", "warmup": 0.0, "epochs": 1}
+    whole = job_of(tmp_path / "whole", rows=88, **common, optim={"batch": 32, **steps})
+    halves = job_of(tmp_path / "halves", rows=88, **common, optim={"batch": 16, "accumulate": 2, **steps})
+    apart = job_of(tmp_path / "apart", rows=88, **common, optim={"batch": 16, **steps})
+    one, two, three = (run(job).probs for job in (whole, halves, apart))
+    np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
+    assert np.abs(one - three).max() > 10 * np.abs(one - two).max()
+
+
+def test_a_remainder_of_accumulated_steps_counts_as_a_whole_step(tmp_path: Path) -> None:
+    """Three steps, two at a time: the third moves the weights alone, by its own mean gradient."""
+    job = job_of(
+        tmp_path,
+        rows=72,
+        model={"backbone": NO_BATCH_NORM},
+        data={"size_px": 32, "channels": 3},
+        optim={"optimizer": "momentum", "momentum": 0.0, "weight_decay": 0.0, "lr": 0.05, "schedule": "constant", "warmup": 0.0}
+        | {"epochs": 1, "batch": 16, "accumulate": 2, "clip_norm": 0.0},
+    )
+    run(job)
+    by_hand = trained_by_hand(job, [[0, 1], [2]])
+    for name, value in weights(job).items():
+        torch.testing.assert_close(value, by_hand[-1][name], rtol=1e-4, atol=1e-5)
+
+
+def trained_by_hand(job: FoldJob, groups: list[list[int]]) -> list[dict[str, torch.Tensor]]:
+    """The weights after each group of steps of the first epoch, by nothing but torch; plain gradient descent."""
+    seed = seed_of(job.config.seed, job.fold)
+    torch.manual_seed(seed)
+    network = build(job.config.model.backbone, len(job.task.classes), job.spec).train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=float(job.config.optim.lr))
+    normalise, order = Normalise(job.spec, CPU), np.random.default_rng((seed, 0)).permutation(job.train_rows)
+    batch = int(job.config.optim.batch)
+    after_each = []
+    for group in groups:
+        rows = order[group[0] * batch : (group[-1] + 1) * batch]
+        loss = cross_entropy(network(normalise(torch.from_numpy(job.pixels[rows]))), torch.from_numpy(job.truth[rows]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        after_each.append({name: value.detach().clone() for name, value in network.state_dict().items()})
+    return after_each
+
+
+def test_averaged_weights_by_hand(tmp_path: Path) -> None:
+    """mean = d * mean + (1 - d) * weights at each step, d = min(decay, 1 - (step)^(-2/3)), step counted from 0; the first two are copies."""
+    job = job_of(
+        tmp_path,
+        rows=88,
+        optim={"optimizer": "momentum", "momentum": 0.0, "weight_decay": 0.0, "lr": 0.05, "schedule": "constant", "warmup": 0.0}
+        | {"epochs": 1, "clip_norm": 0.0, "ema": 0.3},
+    )
+    fitted = run(job)
+    assert fitted.weights_kept == "averaged"
+    mean: dict[str, torch.Tensor] = {}
+    for step, now in enumerate(trained_by_hand(job, [[0], [1], [2], [3]])):
+        decay = min(0.3, 1 - step ** (-2 / 3)) if step > 1 else 0.0
+        mean = {name: torch.lerp(mean.get(name, value).double(), value.double(), 1 - decay) for name, value in now.items()}
+    for name, value in weights(job).items():
+        torch.testing.assert_close(value.double(), mean[name] if value.is_floating_point() else value.double(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_rates_are_those_of_the_schedule(schedule: str, tmp_path: Path) -> None:
+    job = job_of(tmp_path, rows=88, optim={"epochs": 3, "schedule": schedule, "lr": 0.02, "warmup": 0.2, "patience": 1})
+    run(job)
+    rows = history(job)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    for epoch, row in enumerate(rows):
+        fallen = plateau_factor([other["held_out_loss"] for other in rows[:epoch]], 1) if schedule == "plateau" else 1
+        assert row["lr"] == pytest.approx(0.02 * fallen * SCHEDULES[schedule]((epoch * 4 + 3) / 12, 0.2))
+
+
+def test_the_rate_falls_where_nothing_gets_better(tmp_path: Path) -> None:
+    """A rate so small that the held-out loss stays where it is: each second epoch brings a tenth."""
+    job = job_of(tmp_path, optim={"epochs": 5, "schedule": "plateau", "patience": 1, "lr": 1e-12, "warmup": 0.0}, model={"backbone": NO_BATCH_NORM}, data={"size_px": 32, "channels": 3})
+    run(job)
+    assert [row["lr"] for row in history(job)] == pytest.approx([1e-12, 1e-12, 1e-12, 1e-13, 1e-13])
+
+
+@pytest.mark.parametrize("backbone", ["timm/test_resnet", "timm/test_vit", "small/resnet9-8", "torchvision/squeezenet1_0"])
+def test_layers_far_from_the_head_learn_slower(backbone: str, tmp_path: Path) -> None:
+    """One step of plain gradient descent moves each weight by rate x gradient: the ratio of moves is the layer's factor."""
+    size_px = 8 if backbone.startswith("small/") else 32
+    steps = {"optimizer": "momentum", "momentum": 0.0, "weight_decay": 0.0, "lr": 0.1, "schedule": "constant", "warmup": 0.0}
+    common: dict[str, Any] = {"model": {"backbone": backbone}, "data": {"size_px": size_px, "channels": 3}}
+    alike, apart = (
+        job_of(tmp_path / str(decay), rows=40, **common, optim=steps | {"epochs": 1, "batch": 16, "clip_norm": 0.0, "layer_decay": decay})
+        for decay in (1.0, 0.8)
+    )
+    run(alike)
+    run(apart)
+    torch.manual_seed(seed_of(0, 0))
+    start = dict(build(backbone, 3, alike.spec).named_parameters())
+    moves = {job.directory: {name: float((weights(job)[name] - value).norm()) for name, value in start.items()} for job in (alike, apart)}
+    factors = [moves[apart.directory][name] / moved for name, moved in moves[alike.directory].items() if moved > 1e-4]
+    powers = np.log(factors) / np.log(0.8)
+    assert powers[-1] == pytest.approx(0, abs=0.01)
+    assert powers[0] == pytest.approx(max(powers), abs=0.1)
+    assert powers[0] >= 1.9
+    np.testing.assert_allclose(powers, powers.round(), atol=0.1)
+
+
+@pytest.mark.parametrize("case", ["within an epoch", "in the last step of all"])
+def test_a_loss_that_is_no_longer_finite_is_an_error(case: str, tmp_path: Path) -> None:
+    job = job_of(tmp_path, optim={"optimizer": "sgd", "lr": 1e30, "clip_norm": 0.0, "warmup": 0.0, "epochs": 1} | ({} if case.startswith("w") else {"batch": 1000}))
+    with pytest.raises(ModelError, match=r"fold 0.* the loss is no longer finite.*--optim.lr 2.0e\+29.*--optim.clip-norm 1.*--optim.warmup 0.1"):
+        run(job)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_the_best_epoch_is_kept_where_asked(tmp_path: Path) -> None:
+    job = job_of(tmp_path, optim={"epochs": 6, "keep": "best", "lr": 0.3, "schedule": "constant"})
+    fitted = run(job)
+    scores = [row["accuracy"] for row in history(job)]
+    assert fitted.weights_kept == "best"
+    assert fitted.score == max(scores)
+    assert fitted.score == score(job.metric, job.truth[job.held_rows], fitted.probs, job.task)
+    last = run(job_of(tmp_path / "last", optim={"epochs": 6, "lr": 0.3, "schedule": "constant"}))
+    assert (last.weights_kept, last.score) == ("last", scores[-1])
+
+
+def test_the_best_epoch_of_an_error_is_the_lowest(tmp_path: Path) -> None:
+    job = job_of(tmp_path, "regression", optim={"epochs": 4, "keep": "best", "lr": 0.3, "schedule": "constant"})
+    assert run(job).score == pytest.approx(min(row["rmse"] for row in history(job)))
+
+
+def test_a_score_that_is_not_defined_is_not_the_best(tmp_path: Path) -> None:
+    """An AUC of held-out rows that are all of one class is nan."""
+    job = job_of(tmp_path, "binary", optim={"keep": "best"})
+    alike = replace(job, held_rows=np.flatnonzero(job.truth[:, 0] > 0.5)[:8])
+    assert np.isnan(run(alike).score)
+    assert load(tmp_path)[1].weights_kept == "best"
+
+
+def test_a_batch_larger_than_the_rows_is_one_step_an_epoch(tmp_path: Path) -> None:
+    job = job_of(tmp_path, optim={"batch": 1000, "epochs": 2})
+    assert np.isfinite(run(job).probs).all()
+    assert TrainBatches(job.pixels, job.train_rows, None, 1000, 0).steps == 1  # type: ignore[arg-type]
+
+
+def test_the_history_and_tensorboard_say_the_same(tmp_path: Path) -> None:
+    job = job_of(tmp_path, optim={"epochs": 3})
+    run(job)
+    rows = history(job)
+    assert list(rows[0]) == ["epoch", "seconds", "lr", "train_loss", "held_out_loss", "accuracy"]
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    for name in ("lr", "train_loss", "held_out_loss", "accuracy"):
+        assert [event.step for event in events.Scalars(name)] == [1, 2, 3]
+        assert [event.value for event in events.Scalars(name)] == pytest.approx([row[name] for row in rows])
+
+
+def test_a_resumed_fold_has_each_epoch_once_in_tensorboard(tmp_path: Path) -> None:
+    job = job_of(tmp_path, optim={"epochs": 3})
+    with pytest.raises(Stopped):
+        run(job, after(7))
+    run(job)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("train_loss")] == [1, 2, 3]
+
+
+def test_the_held_out_loss_is_the_log_loss(tmp_path: Path) -> None:
+    for kind in ("binary", "multiclass", "multilabel"):
+        job = job_of(tmp_path / kind, kind, optim={"epochs": 1})
+        fitted = run(job)
+        expected = score("log_loss", job.truth[job.held_rows], fitted.probs, job.task)
+        assert history(job)[-1]["held_out_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_training_loss_is_the_mean_over_steps(tmp_path: Path) -> None:
+    job = job_of(tmp_path, optim={"epochs": 1, "lr": 1e-12, "label_smoothing": 0.2}, model={"backbone": NO_BATCH_NORM}, data={"size_px": 32, "channels": 3})
+    run(job)
+    network, _ = load(tmp_path)
+    shown = np.random.default_rng((seed_of(0, 0), 0)).permutation(job.train_rows)[:64]
+    with torch.inference_mode():
+        logits = network(Normalise(job.spec, CPU)(torch.from_numpy(job.pixels[shown])))
+    smoothed = torch.from_numpy(job.truth[shown]) * 0.8 + 0.2 / 3
+    assert history(job)[0]["train_loss"] == pytest.approx(float(cross_entropy(logits, smoothed)), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"model": {"backbone": "small/resnet9"}}, "unknown small backbone 'resnet9': perhaps"),
+        ({"optim": {"optimizer": "adamv"}}, "unknown optimizer 'adamv': perhaps 'adam'"),
+        ({"optim": {"optimizer": "sgd", "momentum": 0.0}}, "--optim.optimizer sgd cannot be made: Nesterov momentum requires a momentum"),
+        ({"optim": {"loss": "mse"}}, "loss 'mse' does not serve a multiclass task"),
+        ({"augment": {"strength": "hevy"}}, "unknown augmentation 'hevy'"),
+    ],
+)
+def test_settings_that_cannot_be_are_errors_of_the_user(settings: dict[str, Any], match: str, tmp_path: Path) -> None:
+    job = job_of(tmp_path)
+    changed = {name: getattr(job.config, name).model_copy(update=section) for name, section in settings.items()}
+    with pytest.raises((ModelError, CompetitionError), match=match):
+        run(replace(job, config=job.config.model_copy(update=changed)))
+
+
+def test_a_damaged_state_is_an_error(tmp_path: Path) -> None:
+    job = job_of(tmp_path)
+    with pytest.raises(Stopped):
+        run(job, after(2))
+    (tmp_path / STATE).write_bytes((tmp_path / STATE).read_bytes()[:1000])
+    with pytest.raises(ModelError, match="delete the file to train the fold from its start"):
+        run(job)
+
+
+def test_bf16_on_a_cpu_runs(tmp_path: Path) -> None:
+    job = job_of(tmp_path, machine={"amp": "bf16"}, optim={"epochs": 4})
+    assert run(job).score > 0.6
+    assert {value.dtype for value in weights(job).values() if value.is_floating_point()} == {torch.float32}
+
+
+def test_the_pixels_and_truth_it_was_given_stay_as_they_are(tmp_path: Path) -> None:
+    job = job_of(tmp_path, "regression", augment={"strength": "heavy", "mixup": 0.5})
+    pixels, truth = copy.deepcopy((job.pixels, job.truth))
+    job.pixels.flags.writeable = False
+    run(job)
+    np.testing.assert_array_equal(job.pixels, pixels)
+    np.testing.assert_array_equal(job.truth, truth)

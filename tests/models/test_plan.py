@@ -1,0 +1,196 @@
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import constants
+
+from competition.catalogue import digits
+from competition.config import CompetitionConfig, Config
+from competition.contest import Competition
+from competition.errors import CompetitionError
+from competition.images import ArrayImages
+from competition.load import load
+from competition.settings import train_config, write_toml
+from competition.task import KINDS, Kind
+from models.errors import ModelError
+from models.plan import look, plan_lines, prepare, resolve
+from tests.builders import make_competition
+
+
+@pytest.fixture(autouse=True)
+def _no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)
+
+
+def config(tree: dict[str, Any] | None = None) -> Config:
+    return Config.model_validate({"machine": {"device": "cpu", "threads": 1, "cache": "cache", "runs": "runs"}} | (tree or {}))
+
+
+def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, object]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, key))
+        else:
+            yield ".".join((*path, key)), value
+
+
+def sized(contest: Competition, size_px: int, channels: int = 3) -> Competition:
+    """The competition with images of another size."""
+    keys = [*contest.train["image"], *contest.test["image"]]
+    pixels = np.random.default_rng(0).integers(0, 256, (len(keys), size_px, size_px, channels), dtype=np.uint8)
+    return replace(contest, images=ArrayImages(keys, pixels))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_but_the_machines_settings_stays_auto(kind: Kind) -> None:
+    contest = make_competition(kind)
+    settled, _, _, reasons = prepare(config(), contest)
+    ours = {name: value for name, value in leaves(settled.model_dump()) if not name.startswith(("machine", "competition"))}
+    assert [name for name, value in ours.items() if value == "auto"] == []
+    assert (settled.competition.metric, settled.competition.task) == (contest.metric, kind)
+    assert all(reason.why for reason in reasons)
+    assert {"channels", "backbone", "size", "weights", "batch", "epochs", "learning rate", "augmentation", "symmetry"} <= {r.what for r in reasons}
+
+
+def test_what_is_asked_is_kept_and_has_no_reason() -> None:
+    asked: dict[str, Any] = {
+        "data": {"size_px": 12, "channels": 1},
+        "augment": {"strength": "heavy", "symmetry": "all", "extra": ["InvertImg(p=0.1)"]},
+        "model": {"backbone": "small/resnet9-8", "weights": "none"},
+        "optim": {"epochs": 3, "batch": 5, "lr": 0.123, "loss": "cross_entropy", "optimizer": "sgd"},
+    }
+    settled, spec, pixels, reasons = prepare(config(asked), make_competition())
+    for name, value in leaves(asked):
+        kept: Any = settled
+        for part in name.split("."):
+            kept = getattr(kept, part)
+        assert kept == (tuple(value) if isinstance(value, list) else value), name
+    assert reasons == []
+    assert (spec.size_px, spec.channels) == (12, 1)
+    assert pixels.shape == (40, 12, 12, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_resolved_config_resolves_to_itself(kind: Kind) -> None:
+    contest = make_competition(kind)
+    once = prepare(config(), contest)[0]
+    twice, _, _, reasons = prepare(once, contest)
+    assert twice == once
+    assert reasons == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_runs_config_as_recipe_finds_the_run_again(kind: Kind, tmp_path: Path) -> None:
+    contest = make_competition(kind)
+    once = prepare(config({"optim": {"lr": 0.1 + 0.2}, "augment": {"extra": ["ToGray(p=0.5)"]}}), contest)[0]
+    write_toml(tmp_path / "config.toml", once)
+    again = train_config(["--recipe", str(tmp_path / "config.toml")])
+    assert prepare(again, contest)[0].digest() == once.digest()
+    other = train_config(["--recipe", str(tmp_path / "config.toml"), "--optim.epochs", "77"])
+    assert prepare(other, contest)[0].digest() != once.digest()
+
+
+def test_the_embedded_competition_finds_its_run_again(tmp_path: Path) -> None:
+    contest = digits.load(CompetitionConfig())
+    once = prepare(config(), contest)[0]
+    write_toml(tmp_path / "config.toml", once)
+    again = train_config(["--recipe", str(tmp_path / "config.toml")])
+    assert prepare(again, digits.load(again.competition))[0].digest() == once.digest()
+    assert once.augment.symmetry == "none", "a mirrored digit is none"
+
+
+def test_what_was_detected_is_written_out_and_asks_for_the_same_competition(tmp_path: Path) -> None:
+    """So that a guess that a later version makes otherwise does not change what an older run is about."""
+    for place in range(24):
+        folder = tmp_path / "flowers" / "train" / ("rose" if place % 2 else "tulip")
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{place}.png"), np.full((8, 8, 3), 10 * place, np.uint8))
+    (tmp_path / "flowers" / "test").mkdir()
+    cv2.imwrite(str(tmp_path / "flowers" / "test" / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    asked = config({"competition": {"source": str(tmp_path / "flowers")}})
+    once = prepare(asked, load(asked.competition))[0]
+    assert once.competition.labels == "folders"
+    assert [name for name, value in leaves(once.model_dump()) if value == "auto" and not name.startswith("machine")] in ([], ["competition.sample"])
+    again = prepare(once, load(once.competition))[0]
+    assert again == once
+
+
+def test_where_it_computes_does_not_change_which_run_it_is() -> None:
+    here, there = (config({"machine": {"device": "cpu", "threads": threads, "cache": f"cache{threads}"}, "name": str(threads)}) for threads in (1, 2))
+    contest = make_competition()
+    assert prepare(here, contest)[0].digest() == prepare(there, contest)[0].digest()
+
+
+@pytest.mark.parametrize(
+    ("size_px", "backbone", "chosen_px"), [(4, "small/resnet9-16", 8), (28, "small/resnet9-16", 28), (100, "timm/tf_efficientnet_lite0", 96), (300, "timm/tf_efficientnet_lite0", 128)]
+)
+def test_images_choose_network_and_size(size_px: int, backbone: str, chosen_px: int) -> None:
+    settled, _ = resolve(config(), sized(make_competition(), size_px))
+    assert (settled.model.backbone, settled.data.size_px) == (backbone, chosen_px)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_images_are_seen_grey(channels: int) -> None:
+    contest = sized(make_competition(), 9, channels)
+    assert look(contest) == (9, channels)
+    assert resolve(config(), contest)[0].data.channels == channels
+
+
+def test_weights_out_of_reach_are_left_out_with_the_reason() -> None:
+    contest = make_competition()
+    settled, reasons = resolve(config({"model": {"backbone": "timm/test_resnet"}}), contest)
+    (reason,) = [reason for reason in reasons if reason.what == "weights"]
+    assert settled.model.weights == reason.value == "none"
+    assert "127.0.0.1 does not answer" in reason.why
+    with pytest.raises(ModelError, match="pretrained weights of timm/test_resnet cannot be had"):
+        resolve(config({"model": {"backbone": "timm/test_resnet", "weights": "pretrained"}}), contest)
+
+
+def test_a_backbone_without_family_is_written_out() -> None:
+    settled, _ = resolve(config({"model": {"backbone": "test_resnet", "weights": "none"}}), make_competition())
+    assert settled.model.backbone == "timm/test_resnet"
+
+
+@pytest.mark.parametrize(
+    ("tree", "match"),
+    [
+        ({"model": {"backbone": "timm/resnet81"}}, "unknown timm backbone 'resnet81'"),
+        ({"model": {"weights": "there/is/none.safetensors"}}, "there is no such file"),
+        ({"optim": {"optimizer": "adamv"}}, "unknown optimizer 'adamv'"),
+        ({"optim": {"loss": "hinge"}}, "unknown loss 'hinge'"),
+        ({"augment": {"extra": ["GausNoise"]}}, "unknown Albumentations step 'GausNoise'"),
+        ({"augment": {"extra": ["CenterCrop(height=4, width=4)"]}}, "gives uint8 4 x 4 where uint8 8 x 8 is needed"),
+    ],
+)
+def test_what_cannot_be_had_is_an_error_before_anything_is_trained(tree: dict[str, Any], match: str) -> None:
+    with pytest.raises((ModelError, CompetitionError), match=match):
+        resolve(config(tree), make_competition())
+
+
+@pytest.mark.parametrize("train_rows", [10, 100, 3000])
+def test_chosen_numbers_are_sensible_for_few_and_many_rows(train_rows: int) -> None:
+    contest = make_competition(train_rows=train_rows)
+    for scratch, optimizer in itertools.product((True, False), ("adamw", "sgd")):
+        optim = resolve(config({"optim": {"optimizer": optimizer}, "model": {"weights": "none"}} if scratch else {}), contest)[0].optim
+        assert 16 <= int(optim.batch) <= 128
+        assert 3 <= int(optim.epochs) <= 60
+        assert 1e-5 < float(optim.lr) < 0.2
+
+
+def test_the_plan_names_what_is_about_to_be_done() -> None:
+    contest = make_competition()
+    settled = prepare(config(), contest)[0]
+    lines = dict(plan_lines(settled, contest, Path("runs/x"), [0, 1, 2], [1, 2], 2, torch.device("cpu")))
+    assert lines["folds"] == "1, 2 of 5, stratified; finished before: 0"
+    assert "small/resnet9-16" in lines["backbone"]
+    assert lines["device"].endswith("2 folds at once")
+    assert "minutes" in lines["time"]
+    assert "time" not in dict(plan_lines(settled, contest, Path("runs/x"), [0], [], 1, torch.device("cpu")))
