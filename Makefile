@@ -35,7 +35,7 @@ types: $(VENV)/ready
 	$(BIN)/pyright
 
 pytest: $(VENV)/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 clean:
 	rm -rf $(VENV) cache

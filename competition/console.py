@@ -59,7 +59,7 @@ def progress(what: str, total: int, unit: str = "images", done: int = 0) -> Iter
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:,.0f} {unit}/s" if task.speed else "")
+            return Text(f"{task.speed:,.{0 if task.speed >= 10 else 2}f} {unit}/s" if task.speed else "")
 
     percent = TextColumn("{task.percentage:>3.0f} %")
     with Progress(

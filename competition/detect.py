@@ -6,7 +6,6 @@ What CompetitionConfig sets is taken as said; what is impossible is one Competit
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from competition.contest import Competition, Reason
 from competition.detect_groups import find_groups
 from competition.detect_labels import FOLDERS, NAMES, Rows, folder_rows, image_tables, label_table, name_rows, table_rows
 from competition.detect_pixels import pixel_test, pixel_train
+from competition.detect_repeats import one_row_an_image
 from competition.detect_sample import Sample, find_sample
 from competition.detect_submission import find_metric, find_submission
 from competition.detect_target import Target, encode, find_target, frame_of
@@ -25,8 +25,9 @@ from competition.files import Files
 from competition.image_index import ImageIndex, no_images, role_of_file
 from competition.images import FileImages, ImageSource
 from competition.pixels import PixelColumns
-from competition.text_tables import Tables, read_tables, repeated
+from competition.text_tables import Tables, read_tables
 
+SHOWN_TABLES = 6
 NOT_FOUND = {
     "auto": "no table has a column that names images",
     FOLDERS: "images do not lie in folders of classes",
@@ -67,7 +68,7 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
         reasons, notes, test_columns = [reason], [], []
     target = find_target(train, sample, test_columns, ask)
     left = int((~target.kept).sum())
-    train, target, merged = _one_row_an_image(train, target)
+    train, target, merged = one_row_an_image(train, target)
     frame = frame_of(train, target.kept)
     test_truth = _test_truth(test, target)
     submission, answer_reason = find_submission(target, sample, test.ids, ask)
@@ -80,6 +81,7 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     if only_in_train := _only_in_train(train, target, test_columns, groups):
         notes.append(f"only in {train.where} and not used: {examples(only_in_train)}")
     found = [
+        _what_is_there(index, tables),
         *reasons,
         *target.reasons,
         test.reason,
@@ -115,6 +117,13 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
             }
         ),
     )
+
+
+def _what_is_there(index: ImageIndex, tables: Tables) -> Reason:
+    sizes = [f"{path} ({len(table.frame):,} rows)" for path, table in tables.of.items()]
+    more = f" and {len(sizes) - SHOWN_TABLES} more" if len(sizes) > SHOWN_TABLES else ""
+    images = f"{len(index):,} image files" if len(index) else "images in columns"
+    return Reason("files", f"{images}, {len(sizes)} tables", ", ".join(sizes[:SHOWN_TABLES]) + more or "images only")
 
 
 def _from_files(
@@ -191,44 +200,6 @@ def _only_in_train(train: Rows, target: Target, test_columns: Sequence[str], gro
     if not test_columns:
         return []
     return [name for name in train.frame.columns if name and name not in (train.column, *target.columns, *test_columns)]
-
-
-def _one_row_an_image(train: Rows, target: Target) -> tuple[Rows, Target, list[str]]:
-    """The rows with each image once: equal rows are one, and rows that say different things are an error.
-
-    Raises: CompetitionError that names the ids whose rows disagree.
-    """
-    if len(set(train.images)) == len(train.images):
-        return train, target, []
-    if target.task.kind != "multilabel" or len(target.columns) > 1:
-        first: dict[str, bytes] = {}
-        kept_images = [image for image, kept in zip(train.images, target.kept, strict=True) if kept]
-        rows = [answer.tobytes() for answer in target.truth]
-        disagree = {image: None for image, row in zip(kept_images, rows, strict=True) if first.setdefault(image, row) != row}
-        if disagree:
-            id_of = dict(zip(train.images, train.ids, strict=True))
-            raise CompetitionError(
-                f"{train.where}: {len(disagree):,} ids are there more than once with different labels: "
-                f"{examples(id_of[image] for image in disagree)}. "
-                "Is each a label of its own? Then --competition.task multilabel"
-            )
-    truth = np.zeros((len(train.images), target.truth.shape[1]), np.float32)
-    truth[target.kept] = target.truth
-    place_of: dict[str, int] = {}
-    for place, image in enumerate(train.images):
-        if not target.kept[place]:
-            continue
-        if image in place_of:
-            truth[place_of[image]] = np.maximum(truth[place_of[image]], truth[place]) if target.task.kind == "multilabel" else truth[place]
-        place_of.setdefault(image, place)
-    kept = np.zeros(len(train.images), bool)
-    kept[list(place_of.values())] = True
-    count = len(repeated(train.images))
-    return (
-        train,
-        replace(target, truth=truth[kept], kept=kept),
-        [f"{count:,} images have more than one row in {train.where}: their rows are taken together"],
-    )
 
 
 def _test_truth(test: AnswerRows, target: Target) -> np.ndarray | None:

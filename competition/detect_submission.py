@@ -12,7 +12,8 @@ import pandas as pd
 from competition.config import CompetitionConfig
 from competition.contest import Answer, Reason, SubmissionFormat
 from competition.detect_sample import Sample
-from competition.detect_target import Target, split_labels
+from competition.detect_target import Target
+from competition.detect_values import split_labels
 from competition.errors import CompetitionError, examples
 from competition.task import Kind
 

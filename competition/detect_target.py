@@ -3,7 +3,6 @@
 Legend: N rows, K classes.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from competition.config import CompetitionConfig
 from competition.contest import Reason
 from competition.detect_labels import Rows, column_of_classes
 from competition.detect_sample import Sample
+from competition.detect_values import as_number, in_order, kind_of_values, positive_last, separator_of, split_labels
 from competition.errors import CompetitionError, choose, examples
 from competition.image_index import words
 from competition.task import Kind, Task
@@ -35,32 +35,6 @@ TARGET_WORDS = [
     "answer",
     "y",
 ]
-NUMBER_WORDS = frozenset(
-    [
-        "age",
-        "count",
-        "score",
-        "price",
-        "weight",
-        "height",
-        "rating",
-        "pawpularity",
-        "number",
-        "amount",
-        "value",
-        "length",
-        "width",
-        "area",
-        "percent",
-        "percentage",
-        "biomass",
-        "yield",
-    ]
-)
-NEGATIVE = frozenset(["0", "0.0", "false", "no", "n", "none", "negative", "neg", "normal", "healthy", "benign", "absent", "real"])
-POSITIVE = frozenset(["1", "1.0", "true", "yes", "y", "positive", "pos", "abnormal", "malignant", "present", "fake"])
-SEPARATORS = " ,;|"
-OFTEN_REUSED = 2  # lists of labels reuse few words: at most one word for so many different cells
 
 
 @dataclass(frozen=True)
@@ -106,10 +80,6 @@ def encode(rows: Rows, task: Task, columns: Sequence[str], separator: str) -> tu
     truth = np.zeros((len(values), len(task.classes)), dtype=np.float32)
     truth[kept] = task.encode([value for value in values if value])
     return truth, kept
-
-
-def split_labels(value: str, separator: str) -> list[str]:
-    return list(dict.fromkeys(part.strip() for part in value.split(separator if separator != " " else None) if part.strip()))
 
 
 def target_columns(
@@ -160,7 +130,7 @@ def _task_of_columns(train: Rows, columns: Sequence[str], ask: CompetitionConfig
             f"the first is row {int(empty.to_numpy().argmax()) + 1}"
         )
     distinct = {value for name in columns for value in values[name].unique()}
-    if not {_as_number(value) for value in distinct} <= {0.0, 1.0}:
+    if not {as_number(value) for value in distinct} <= {0.0, 1.0}:
         raise CompetitionError(
             f"{train.where}: columns {examples(columns)} should hold 0 and 1, they hold {examples(sorted(distinct))}: "
             "choose one by --competition.target-columns"
@@ -181,11 +151,11 @@ def _task_of_values(values: Sequence[str], column: str, sample: Sample | None, a
     if not filled:
         raise CompetitionError(f"column {column!r} is empty in all {len(values):,} rows: there are no labels in it")
     separator = separator_of(distinct)
-    kind, why, sure = _kind_of_values(distinct, filled, column, separator, sample)
+    kind, why, sure = kind_of_values(distinct, filled, column, separator, sample)
     if ask.task not in ("auto", kind):
         kind, why, sure = ask.task, "asked for", True
     if kind == "regression":
-        wrong = [value for value in distinct if _as_number(value) is None]
+        wrong = [value for value in distinct if as_number(value) is None]
         if wrong:
             raise CompetitionError(f"task 'regression' is impossible: column {column!r} holds {examples(wrong)}, which are no numbers")
         return Task(kind, (column,)), " ", Reason("task", kind, why, sure)
@@ -203,79 +173,6 @@ def _task_of_values(values: Sequence[str], column: str, sample: Sample | None, a
     elif kind == "binary":
         classes = positive_last(classes, " ".join(sample.answer_columns) if sample else "")
     return Task(kind, tuple(classes)), separator or " ", Reason("task", kind, why, sure)
-
-
-def _kind_of_values(
-    distinct: Sequence[str], rows: int, column: str, separator: str | None, sample: Sample | None
-) -> tuple[Kind, str, bool]:
-    if separator is not None:
-        return "multilabel", f"cells of {column!r} are lists such as {next(value for value in distinct if separator in value)!r}", True
-    if len(distinct) == 2:
-        return "binary", f"{column!r} holds {distinct[0]!r} and {distinct[1]!r}", True
-    numbers = [_as_number(value) for value in distinct]
-    if all(number is not None for number in numbers):
-        asked = (
-            [_as_number(value) for value in sample.frame[sample.answer_columns[0]].unique()]
-            if sample and len(sample.answer_columns) == 1
-            else []
-        )
-        if any(number is not None and number % 1 for number in numbers):
-            return "regression", f"{column!r} holds numbers with a fraction", True
-        if any(number is not None and number % 1 for number in asked):
-            return "regression", f"the sample submission has fractions for {column!r}", True
-        if not NUMBER_WORDS.isdisjoint(words(column)):
-            return "regression", f"{column!r} is the name of a number", False
-        if len(distinct) > rows / 2:
-            return "regression", f"{column!r} holds {len(distinct):,} different whole numbers in {rows:,} rows", False
-        return "multiclass", f"{column!r} holds {len(distinct):,} different whole numbers", len(distinct) <= 30
-    return "multiclass", f"{column!r} holds {len(distinct):,} different names", True
-
-
-def separator_of(distinct: Sequence[str]) -> str | None:
-    """What separates the labels where cells are lists of labels; None where a cell is one label.
-
-    "Common wheat" is one: its words do not come alone or in other cells. Lists are of numbers, or of words that stand
-    alone too, or reuse few words in many cells.
-    """
-    if len(distinct) < 3:
-        return None
-    for separator in SEPARATORS[::-1]:
-        lists = [split_labels(value, separator) for value in distinct]
-        several = [parts for parts in lists if len(parts) > 1]
-        if not several:
-            continue
-        alone = {parts[0] for parts in lists if len(parts) == 1}
-        known = {part for parts in lists for part in parts}
-        if all(re.fullmatch(r"-?\d+", part) for part in known):
-            return separator
-        if len(known) * OFTEN_REUSED <= len(distinct) or (alone and sum(alone.issuperset(parts) for parts in several) * 2 >= len(several)):
-            return separator
-    return None
-
-
-def in_order(names: Sequence[str] | set[str]) -> list[str]:
-    """Class names by number where all are numbers, else by letter."""
-    by_number = all(_as_number(name) is not None for name in names)
-    return sorted(names, key=lambda name: (float(name), name) if by_number else (0.0, name))
-
-
-def positive_last(classes: Sequence[str], answer_column: str) -> list[str]:
-    """The two classes with the positive one second: the one that the answer's column is called after, or that says so, else by order."""
-    first, second = classes
-    named = set(words(answer_column))
-    if first.lower() in named and second.lower() not in named:
-        return [second, first]
-    if first.lower() in POSITIVE or second.lower() in NEGATIVE:
-        return [second, first]
-    return [first, second]
-
-
-def _as_number(value: str) -> float | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if np.isfinite(number) and "_" not in value else None
 
 
 def _nearest(name: str, there: Sequence[str]) -> str:

@@ -31,11 +31,12 @@ def load(ask: CompetitionConfig) -> Competition:
 def _not_there(source: str, path: Path) -> CompetitionError:
     from difflib import get_close_matches
 
-    beside = [str(path.parent / entry.name) for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    beside = [
-        entry.removeprefix("./") for entry in beside if Path(entry).is_dir() or entry.endswith((".zip", ".tar", ".tgz", ".gz", ".7z"))
-    ]
-    near = get_close_matches(source, [*CATALOGUE, *beside], n=3, cutoff=0.6)
+    from competition.archives import archive_suffix
+
+    entries = path.parent.iterdir() if path.parent.is_dir() else []
+    beside = {entry.name: str(entry) for entry in entries if entry.is_dir() or archive_suffix(entry.name)}
+    near = get_close_matches(source, CATALOGUE, n=1, cutoff=0.6)
+    near += [beside[name] for name in get_close_matches(path.name, beside, n=2, cutoff=0.6)]
     hint = (
         f"perhaps {' or '.join(map(repr, near))}"
         if near

@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from competition.atomic import replacing, write_json, write_text
 from competition.config import Config
 from competition.contest import Competition
+from competition.errors import examples
 from competition.settings import read_recipe, validated, write_toml
 from competition.tables import check_table
 from competition.task import Task
@@ -93,8 +94,10 @@ class Run:
 def open_run(config: Config, contest: Competition, fold_of: pd.Series) -> Run:
     """The run of this config: made where it is not there yet, else checked to be about the same rows.
 
-    Raises: FoldError where the directory is about other data than there is now.
+    Raises: FoldError where the directory is about other data than there is now, or a class is called as a column of its tables is.
     """
+    if taken := {"id", "fold"} & set(contest.task.classes):
+        raise FoldError(f"{contest.source}: a class cannot be called {examples(sorted(taken))}, which out-of-fold tables keep for themselves")
     directory = config.machine.runs / contest.name / f"{config.name}-{config.digest()}"
     data = hashlib.sha256(
         pd.util.hash_pandas_object(pd.DataFrame(contest.truth, index=contest.train["id"])).to_numpy().tobytes()

@@ -10,6 +10,7 @@ from filelock import FileLock
 from competition.atomic import write_json, write_text
 from competition.contest import Competition
 from competition.metrics import score
+from folds.errors import FoldError
 from folds.run import Run, write_table
 
 LEDGER = "ledger.csv"
@@ -48,11 +49,16 @@ def truth_of(table: pd.DataFrame, contest: Competition) -> np.ndarray:
 
 
 def score_tables(oofs: dict[str, pd.DataFrame], contest: Competition) -> tuple[float, dict[str, float], pd.DataFrame]:
-    """The pooled score of the mean of several runs' out-of-fold tables (over the rows all of them hold), each run's own, that mean."""
+    """The pooled score of the mean of several runs' out-of-fold tables (over the rows all of them hold), each run's own, that mean.
+
+    Raises: FoldError where no row is held by all.
+    """
     first, *others = oofs.values()
     shared = first.index
     for oof in others:
         shared = shared.intersection(oof.index)
+    if shared.empty:
+        raise FoldError(f"{' and '.join(oofs)} share no finished fold, so that nothing can be said of their blend: train the same folds of each")
     total = first.loc[shared]
     for oof in others:
         total = total + oof.loc[shared]

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import IO
 
 from competition.config import MachineConfig
-from competition.console import say
+from competition.console import progress, say
 from folds.run import Run
 from folds.stop import PARENT
 
@@ -44,23 +44,24 @@ def train_side_by_side(
     While it waits it relays the lines of every fold; stop() ends the children by SIGTERM, on which each saves its state.
     """
     waiting, running, failed = list(folds), list[Child](), dict[int, int]()
-    while waiting or running:
-        if stop():
-            for child in running:
-                child.process.terminate()
-            waiting = []
-        while waiting and len(running) < at_once:
-            running.append(_start(script, run, waiting.pop(0), threads))
-        for child in [child for child in running if child.process.poll() is not None]:
-            child.relay.join()
-            running.remove(child)
-            if child.process.returncode:
-                failed[child.fold] = child.process.returncode
-        time.sleep(0.1)
+    with progress(f"{len(folds)} folds", len(folds) * int(run.config.optim.epochs), "epochs") as advance:
+        while waiting or running:
+            if stop():
+                for child in running:
+                    child.process.terminate()
+                waiting = []
+            while waiting and len(running) < at_once:
+                running.append(_start(script, run, waiting.pop(0), threads, advance))
+            for child in [child for child in running if child.process.poll() is not None]:
+                child.relay.join()
+                running.remove(child)
+                if child.process.returncode:
+                    failed[child.fold] = child.process.returncode
+            time.sleep(0.1)
     return failed
 
 
-def _start(script: Path, run: Run, fold: int, threads: int) -> Child:
+def _start(script: Path, run: Run, fold: int, threads: int, advance: Callable[[int], None]) -> Child:
     machine = run.config.machine
     flags = {
         "fold": fold,
@@ -87,13 +88,13 @@ def _start(script: Path, run: Run, fold: int, threads: int) -> Child:
         start_new_session=True,  # Ctrl-C reaches the children through stop() alone
     )
     log = run.fold_directory(fold) / LOG
-    relay = Thread(target=_relay, args=(process.stdout, log), daemon=True)
+    relay = Thread(target=_relay, args=(process.stdout, log, advance), daemon=True)
     relay.start()
     return Child(fold, process, relay)
 
 
-def _relay(lines: IO[str], log: Path) -> None:
-    """Every line to the log; those of the fold itself also to the display."""
+def _relay(lines: IO[str], log: Path, advance: Callable[[int], None]) -> None:
+    """Every line to the log; those of the fold itself also to the display, which moves on with each epoch."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file:
         for line in lines:
@@ -101,3 +102,5 @@ def _relay(lines: IO[str], log: Path) -> None:
             file.flush()
             if line.startswith(("fold ", "error: ")):
                 say(line.rstrip("\n"))
+            if "  epoch " in line:
+                advance(1)

@@ -37,7 +37,7 @@ def asked_folds(asked: str, count: int) -> list[int]:
     if asked == "all":
         return list(range(count))
     numbers = [part.strip() for part in asked.split(",")]
-    wrong = [part for part in numbers if not part.isdigit() or int(part) >= count]
+    wrong = [part for part in numbers if not part.isdecimal() or int(part) >= count]
     if wrong:
         raise FoldError(f"--fold {asked}: {examples(wrong)} is none of the folds 0 to {count - 1}; it takes a number, several (0,2) or all")
     return sorted({int(part) for part in numbers})
@@ -52,9 +52,10 @@ def stratified(truth: np.ndarray, task: Task, config: FoldsConfig) -> np.ndarray
         counts = truth.sum(axis=0).astype(int)
         rare = [f"{name} ({count})" for name, count in zip(task.classes, counts, strict=True) if count < config.count]
         if rare:
+            fewer = f"Ask for fewer folds (--folds.count {counts.min()}) or do" if counts.min() >= 2 else "Do"
             raise FoldError(
                 f"{len(rare)} classes have fewer images than the {config.count} folds: {examples(rare)}. "
-                f"Ask for fewer folds (--folds.count {max(2, int(counts.min()))}) or do without the balance (--folds.scheme plain)"
+                f"{fewer} without the balance (--folds.scheme plain)"
             )
     else:
         strata = _joined(strata, config.count)
@@ -69,9 +70,10 @@ def plain(truth: np.ndarray, task: Task, config: FoldsConfig) -> np.ndarray:
 
 
 def _joined(strata: np.ndarray, least: int) -> np.ndarray:
-    """The strata, with all that have fewer than `least` rows made one."""
+    """The strata, with all that have fewer than `least` rows made one, or added to the largest where they are too few even together."""
     codes, inverse, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    return np.where(counts[inverse] < least, -1, codes[inverse])
+    rare = counts[inverse] < least
+    return np.where(rare, -1 if rare.sum() >= least else codes[counts.argmax()], codes[inverse])
 
 
 def _fold_numbers(splits: "object", count: int) -> np.ndarray:

@@ -5,7 +5,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -152,6 +151,22 @@ def test_a_stop_leaves_a_run_that_goes_on(number: signal.Signals, at_once: str, 
     assert not list(state.parent.glob("*.part"))
 
 
+def test_a_fold_that_fails_does_not_take_the_others_along(competition: Path, tmp_path: Path) -> None:
+    flags = ["--competition", str(competition / "shapes.zip"), *FAST, "--optim.epochs", "1", "--machine.parallel-folds", "2"]
+    made = script("train.py", *flags, "--fold", "2", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    (run,) = (tmp_path / "runs" / "shapes").glob("run-*")
+    state = run / "fold0" / "resume" / "state.safetensors"
+    state.parent.mkdir(parents=True)
+    state.write_bytes(b"no state at all")
+    both = script("train.py", *flags, "--fold", "0,1", cwd=tmp_path)
+    assert both.returncode == 2
+    assert (run / "fold1" / "done.json").is_file()
+    assert "fold 0 ended with exit code 2" in both.stdout
+    assert "the saved state cannot be read" in (run / "fold0" / "train.log").read_text(encoding="utf-8")
+    assert "2 of 3 folds" in both.stdout
+
+
 WRONG = {
     "flag": (["--optim.lrr", "1"], "Perhaps you meant"),
     "value": (["--optim.lr", "-1"], "greater than 0"),
@@ -193,42 +208,6 @@ def test_predict_without_a_finished_fold_says_what_to_do(tmp_path: Path) -> None
     asked = script("predict.py", cwd=tmp_path)
     assert asked.returncode == 2
     assert "no run of digits in runs has a finished fold: python train.py --competition digits makes one" in asked.stderr
-
-
-@pytest.mark.slow
-def test_ten_kills_end_in_the_same_numbers(tmp_path: Path) -> None:
-    """kill -9 at random moments, from the first import to the last step; then the run is as if nothing had happened, bit for bit."""
-    flags = ["--optim.epochs", "12", "--optim.ema", "0.98", "--augment.mixup", "0.2", "--model.drop", "0.1", "--machine.threads", "1"]
-    flags += ["--machine.save-seconds", "0", "--model.backbone", "small/resnet9-8"]
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    for place in (whole, killed):
-        place.mkdir()
-    assert script("train.py", *flags, cwd=whole).returncode == 0
-    rng = np.random.default_rng(time.time_ns())
-    began = 0
-    for kill in range(10):
-        running = subprocess.Popen([sys.executable, str(ROOT / "train.py"), *flags], cwd=killed, stdout=subprocess.PIPE, text=True)
-        if kill % 3 == 0:
-            time.sleep(rng.uniform(0.1, 8))  # anywhere, imports included
-        else:
-            states = lambda: [path.stat().st_mtime_ns for path in killed.glob("runs/digits/*/fold0/resume/state.safetensors")]  # noqa: E731
-            before = states()
-            while states() == before and running.poll() is None:
-                time.sleep(0.01)
-            time.sleep(rng.uniform(0, 0.6))  # in the midst of the steps
-            began += 1
-        assert running.poll() is None, "the fold was over before it was killed: the test is too short"
-        running.kill()
-        running.communicate()
-    assert began >= 6
-    last = script("train.py", *flags, cwd=killed)
-    assert last.returncode == 0, last.stderr
-    assert "goes on at epoch" in last.stdout
-    (one,), (other,) = ([*place.glob("runs/digits/*/fold0")] for place in (whole, killed))
-    assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
-    assert pd.read_parquet(one / "oof.parquet").equals(pd.read_parquet(other / "oof.parquet"))
-    history, resumed = (pd.read_csv(fold / "history.csv").drop(columns="seconds") for fold in (one, other))
-    pd.testing.assert_frame_equal(history, resumed)
 
 
 def kaggle(*words: str, home: Path) -> subprocess.CompletedProcess[str]:

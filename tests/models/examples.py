@@ -39,7 +39,9 @@ def pictures(kind: Kind, rows: int = 96, size_px: int = 8, seed: int = 0) -> tup
     return np.clip(images, 0, 255).astype(np.uint8), truth
 
 
-def job_of(directory: Path, kind: Kind = "multiclass", rows: int = 96, held: int = 24, fold: int = 0, **settings: dict[str, Any]) -> FoldJob:
+def job_of(
+    directory: Path, kind: Kind = "multiclass", rows: int = 96, held: int = 24, fold: int = 0, **settings: dict[str, Any]
+) -> FoldJob:
     """A fold of such pictures; settings: sections of the config, over small and quick ones."""
     quick: dict[str, dict[str, Any]] = {
         "data": {"size_px": 8, "channels": 3},

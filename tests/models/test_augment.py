@@ -124,7 +124,12 @@ def test_a_step_that_does_not_fit_says_why(step: str, match: str) -> None:
 
 @pytest.mark.parametrize(
     ("step", "nearest"),
-    [("GausNoise(p=0.1)", "GaussNoise"), ("Flip", "HorizontalFlip|VerticalFlip"), ("RandomBrightness()", "RandomBrightnessContrast"), ("Compose", "")],
+    [
+        ("GausNoise(p=0.1)", "GaussNoise"),
+        ("Flip", "HorizontalFlip|VerticalFlip"),
+        ("RandomBrightness()", "RandomBrightnessContrast"),
+        ("Compose", ""),
+    ],
 )
 def test_an_unknown_step_lists_the_nearest(step: str, nearest: str) -> None:
     with pytest.raises(CompetitionError, match=f"unknown Albumentations step .*({nearest})"):

@@ -168,7 +168,10 @@ def test_weights_of_a_grey_network_serve_a_grey_one(backbone: str, tmp_path: Pat
 def test_weights_at_half_precision_become_full(tmp_path: Path) -> None:
     spec = spec_of("timm/test_resnet")
     source = build("timm/test_resnet", 5, spec)
-    save_file({name: value.half() if value.is_floating_point() else value for name, value in source.state_dict().items()}, tmp_path / "a.safetensors")
+    save_file(
+        {name: value.half() if value.is_floating_point() else value for name, value in source.state_dict().items()},
+        tmp_path / "a.safetensors",
+    )
     loaded = build("timm/test_resnet", 4, spec, weights=str(tmp_path / "a.safetensors"))
     assert {value.dtype for value in loaded.parameters()} == {torch.float32}
 
@@ -211,7 +214,9 @@ def test_pretrained_weights_without_a_network_fail_quickly_and_name_the_remedies
     for name in [name for name in os.environ if "proxy" in name.lower()]:
         monkeypatch.delenv(name)
     started = time.monotonic()
-    remedies = "pretrained weights of timm/test_resnet cannot be had: 127.0.0.1 does not answer .*--model.weights none .*--model.weights FILE"
+    remedies = (
+        "pretrained weights of timm/test_resnet cannot be had: 127.0.0.1 does not answer .*--model.weights none .*--model.weights FILE"
+    )
     with pytest.raises(ModelError, match=remedies):
         build("timm/test_resnet", 3, spec_of("timm/test_resnet"), weights="pretrained")
     assert time.monotonic() - started < 5
@@ -238,7 +243,9 @@ def test_a_hub_that_answers_but_has_not_the_weights_is_an_error_that_names_the_r
     with HTTPServer(("127.0.0.1", 0), Refusing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"http://127.0.0.1:{server.server_port}" + "/{repo_id}/resolve/{revision}/{filename}")
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"http://127.0.0.1:{server.server_port}" + "/{repo_id}/resolve/{revision}/{filename}"
+        )
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         with pytest.raises(ModelError, match="weights 'pretrained' of timm/test_resnet cannot be had: .*--model.weights none"):

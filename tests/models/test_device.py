@@ -41,7 +41,9 @@ def test_a_device_that_is_not_there_is_an_error(asked: str) -> None:
 
 def test_auto_takes_a_gpu_where_there_is_one() -> None:
     assert device_of(MachineConfig(device="cpu")) == CPU
-    assert device_of(MachineConfig()).type == ("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+    assert device_of(MachineConfig()).type == (
+        "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    )
 
 
 def test_an_accelerator_for_each_run_of_a_process() -> None:

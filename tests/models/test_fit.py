@@ -265,7 +265,12 @@ def test_the_rates_are_those_of_the_schedule(schedule: str, tmp_path: Path) -> N
 
 def test_the_rate_falls_where_nothing_gets_better(tmp_path: Path) -> None:
     """A rate so small that the held-out loss stays where it is: each second epoch brings a tenth."""
-    job = job_of(tmp_path, optim={"epochs": 5, "schedule": "plateau", "patience": 1, "lr": 1e-12, "warmup": 0.0}, model={"backbone": NO_BATCH_NORM}, data={"size_px": 32, "channels": 3})
+    job = job_of(
+        tmp_path,
+        optim={"epochs": 5, "schedule": "plateau", "patience": 1, "lr": 1e-12, "warmup": 0.0},
+        model={"backbone": NO_BATCH_NORM},
+        data={"size_px": 32, "channels": 3},
+    )
     run(job)
     assert [row["lr"] for row in history(job)] == pytest.approx([1e-12, 1e-12, 1e-12, 1e-13, 1e-13])
 
@@ -283,7 +288,7 @@ def test_layers_far_from_the_head_learn_slower(backbone: str, tmp_path: Path) ->
     run(alike)
     run(apart)
     torch.manual_seed(seed_of(0, 0))
-    start = dict(build(backbone, 3, alike.spec).named_parameters())
+    start = {name: value.detach() for name, value in build(backbone, 3, alike.spec).named_parameters()}
     moves = {job.directory: {name: float((weights(job)[name] - value).norm()) for name, value in start.items()} for job in (alike, apart)}
     factors = [moves[apart.directory][name] / moved for name, moved in moves[alike.directory].items() if moved > 1e-4]
     powers = np.log(factors) / np.log(0.8)
@@ -295,8 +300,14 @@ def test_layers_far_from_the_head_learn_slower(backbone: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("case", ["within an epoch", "in the last step of all"])
 def test_a_loss_that_is_no_longer_finite_is_an_error(case: str, tmp_path: Path) -> None:
-    job = job_of(tmp_path, optim={"optimizer": "sgd", "lr": 1e30, "clip_norm": 0.0, "warmup": 0.0, "epochs": 1} | ({} if case.startswith("w") else {"batch": 1000}))
-    with pytest.raises(ModelError, match=r"fold 0.* the loss is no longer finite.*--optim.lr 2.0e\+29.*--optim.clip-norm 1.*--optim.warmup 0.1"):
+    job = job_of(
+        tmp_path,
+        optim={"optimizer": "sgd", "lr": 1e30, "clip_norm": 0.0, "warmup": 0.0, "epochs": 1}
+        | ({} if case.startswith("w") else {"batch": 1000}),
+    )
+    with pytest.raises(
+        ModelError, match=r"fold 0.* the loss is no longer finite.*--optim.lr 2.0e\+29.*--optim.clip-norm 1.*--optim.warmup 0.1"
+    ):
         run(job)
     assert not (tmp_path / "model.safetensors").exists()
 
@@ -362,7 +373,12 @@ def test_the_held_out_loss_is_the_log_loss(tmp_path: Path) -> None:
 
 
 def test_the_training_loss_is_the_mean_over_steps(tmp_path: Path) -> None:
-    job = job_of(tmp_path, optim={"epochs": 1, "lr": 1e-12, "label_smoothing": 0.2}, model={"backbone": NO_BATCH_NORM}, data={"size_px": 32, "channels": 3})
+    job = job_of(
+        tmp_path,
+        optim={"epochs": 1, "lr": 1e-12, "label_smoothing": 0.2},
+        model={"backbone": NO_BATCH_NORM},
+        data={"size_px": 32, "channels": 3},
+    )
     run(job)
     network, _ = load(tmp_path)
     shown = np.random.default_rng((seed_of(0, 0), 0)).permutation(job.train_rows)[:64]

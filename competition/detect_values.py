@@ -1,0 +1,111 @@
+"""What the values of one column of labels are: two classes or more, lists of classes, or numbers."""
+
+import math
+import re
+from collections.abc import Sequence
+
+from competition.detect_sample import Sample
+from competition.image_index import words
+from competition.task import Kind
+
+NUMBER_WORDS = frozenset(
+    [
+        "age",
+        "count",
+        "score",
+        "price",
+        "weight",
+        "height",
+        "rating",
+        "pawpularity",
+        "number",
+        "amount",
+        "value",
+        "length",
+        "width",
+        "area",
+        "percent",
+        "percentage",
+        "biomass",
+        "yield",
+    ]
+)
+NEGATIVE = frozenset(["0", "0.0", "false", "no", "n", "none", "negative", "neg", "normal", "healthy", "benign", "absent", "real"])
+POSITIVE = frozenset(["1", "1.0", "true", "yes", "y", "positive", "pos", "abnormal", "malignant", "present", "fake"])
+SEPARATORS = " ,;|"
+OFTEN_REUSED = 2  # lists of labels reuse few words: at most one word for so many different cells
+
+
+def kind_of_values(distinct: Sequence[str], rows: int, column: str, separator: str | None, sample: Sample | None) -> tuple[Kind, str, bool]:
+    if separator is not None:
+        return "multilabel", f"cells of {column!r} are lists such as {next(value for value in distinct if separator in value)!r}", True
+    if len(distinct) == 2:
+        return "binary", f"{column!r} holds {distinct[0]!r} and {distinct[1]!r}", True
+    numbers = [as_number(value) for value in distinct]
+    if all(number is not None for number in numbers):
+        asked = (
+            [as_number(value) for value in sample.frame[sample.answer_columns[0]].unique()]
+            if sample and len(sample.answer_columns) == 1
+            else []
+        )
+        if any(number is not None and number % 1 for number in numbers):
+            return "regression", f"{column!r} holds numbers with a fraction", True
+        if any(number is not None and number % 1 for number in asked):
+            return "regression", f"the sample submission has fractions for {column!r}", True
+        if not NUMBER_WORDS.isdisjoint(words(column)):
+            return "regression", f"{column!r} is the name of a number", False
+        if len(distinct) > rows / 2:
+            return "regression", f"{column!r} holds {len(distinct):,} different whole numbers in {rows:,} rows", False
+        return "multiclass", f"{column!r} holds {len(distinct):,} different whole numbers", len(distinct) <= 30
+    return "multiclass", f"{column!r} holds {len(distinct):,} different names", True
+
+
+def separator_of(distinct: Sequence[str]) -> str | None:
+    """What separates the labels where cells are lists of labels; None where a cell is one label.
+
+    "Common wheat" is one: its words do not come alone or in other cells. Lists are of numbers, or of words that stand
+    alone too, or reuse few words in many cells.
+    """
+    if len(distinct) < 3:
+        return None
+    for separator in SEPARATORS[::-1]:
+        lists = [split_labels(value, separator) for value in distinct]
+        several = [parts for parts in lists if len(parts) > 1]
+        if not several:
+            continue
+        alone = {parts[0] for parts in lists if len(parts) == 1}
+        known = {part for parts in lists for part in parts}
+        if all(re.fullmatch(r"-?\d+", part) for part in known):
+            return separator
+        if len(known) * OFTEN_REUSED <= len(distinct) or (alone and sum(alone.issuperset(parts) for parts in several) * 2 >= len(several)):
+            return separator
+    return None
+
+
+def split_labels(value: str, separator: str) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in value.split(separator if separator != " " else None) if part.strip()))
+
+
+def in_order(names: Sequence[str] | set[str]) -> list[str]:
+    """Class names by number where all are numbers, else by letter."""
+    by_number = all(as_number(name) is not None for name in names)
+    return sorted(names, key=lambda name: (float(name), name) if by_number else (0.0, name))
+
+
+def positive_last(classes: Sequence[str], answer_column: str) -> list[str]:
+    """The two classes with the positive one second: the one that the answer's column is called after, or that says so, else by order."""
+    first, second = classes
+    named = set(words(answer_column))
+    if first.lower() in named and second.lower() not in named:
+        return [second, first]
+    if first.lower() in POSITIVE or second.lower() in NEGATIVE:
+        return [second, first]
+    return [first, second]
+
+
+def as_number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and "_" not in value else None

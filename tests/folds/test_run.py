@@ -1,0 +1,208 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from competition.config import Config, MachineConfig
+from competition.contest import Competition
+from competition.errors import CompetitionError
+from competition.tables import as_table
+from competition.task import KINDS, Kind
+from folds.errors import FoldError
+from folds.run import Run, newest_run, open_run, read_run, read_table, write_table
+from folds.split import assign_folds
+from tests.builders import make_competition, make_probs
+
+
+def opened(runs: Path, contest: Competition, name: str = "run") -> Run:
+    config = Config.model_validate({"name": name, "machine": {"runs": runs}})
+    return open_run(config, contest, assign_folds(contest.train, contest.truth, contest.task, config.folds))
+
+
+def finished(run: Run, contest: Competition, fold: int, score: float = 0.5) -> pd.DataFrame:
+    """The fold's out-of-fold table, after the fold was finished with it."""
+    held = (run.fold_of() == fold).to_numpy()
+    probs = make_probs(contest.task, len(contest.train), np.random.default_rng(fold))[held]
+    table = as_table(contest.train["id"][held].tolist(), probs, contest.task)
+    run.finish(fold, table, score, 1.5, "last")
+    return table
+
+
+def test_the_same_settings_open_the_same_run(tmp_path: Path) -> None:
+    contest = make_competition()
+    first = opened(tmp_path, contest)
+    assert first.directory.parent == tmp_path / contest.name
+    assert first.directory.name == f"run-{first.config.digest()}"
+    before = {path: path.read_bytes() for path in first.directory.iterdir()}
+    assert opened(tmp_path, contest) == first
+    assert {path: path.read_bytes() for path in first.directory.iterdir()} == before
+    assert {path.name for path in before} == {"config.toml", "environment.json", "folds.csv"}
+
+
+@pytest.mark.parametrize("change", ["labels", "ids", "rows"])
+def test_a_run_is_not_continued_on_other_data(change: str, tmp_path: Path) -> None:
+    contest = make_competition()
+    opened(tmp_path, contest)
+    other = {
+        "labels": replace(contest, truth=contest.truth[::-1].copy()),
+        "ids": replace(contest, train=contest.train.assign(id=[f"u{place}" for place in range(40)])),
+        "rows": replace(contest, train=contest.train[:-1], truth=contest.truth[:-1]),
+    }[change]
+    with pytest.raises(FoldError, match="ids or labels of tests are not those that this run began with; give the new run another --name"):
+        opened(tmp_path, other)
+    opened(tmp_path, other, name="new")
+
+
+def test_a_run_that_was_killed_while_it_was_made_is_made_again(tmp_path: Path) -> None:
+    run = opened(tmp_path, make_competition())
+    (run.directory / "environment.json").unlink()
+    (run.directory / "folds.csv").write_text("id,fo", encoding="utf-8")
+    assert opened(tmp_path, make_competition()).fold_of().nunique() == 5
+
+
+def test_a_run_is_read_back_from_its_directory(tmp_path: Path) -> None:
+    run = opened(tmp_path, make_competition())
+    assert read_run(run.directory).directory == run.directory
+    assert read_run(run.directory).config == run.config.model_copy(update={"machine": MachineConfig()}), "all but where it ran"
+    with pytest.raises(FoldError, match=r"is no run \(it has no config.toml\)"):
+        read_run(tmp_path)
+    (run.directory / "config.toml").write_text("[optim]\nepoch = 3", encoding="utf-8")
+    with pytest.raises(CompetitionError, match="unknown key 'epoch': perhaps 'epochs'"):
+        read_run(run.directory)
+
+
+def test_fold_of_keeps_ids_as_text(tmp_path: Path) -> None:
+    ids = ["007", "7", "1e3", "NA", "", "a,b", 'c"d', "nan", "é"]
+    contest = make_competition("regression", train_rows=len(ids))
+    contest = replace(contest, train=contest.train.assign(id=ids))
+    run = opened(tmp_path, contest)
+    assert list(run.fold_of().index) == ids
+    pd.testing.assert_series_equal(
+        run.fold_of(), assign_folds(contest.train, contest.truth, contest.task, run.config.folds), check_index_type=False
+    )
+
+
+def test_the_environment_says_what_it_ran_on(tmp_path: Path) -> None:
+    run = opened(tmp_path, make_competition())
+    facts = json.loads((run.directory / "environment.json").read_text(encoding="utf-8"))
+    assert {"data", "python", "machine", "git", "packages"} <= facts.keys()
+    assert "numpy" in facts["packages"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_finished_fold_is_read_back(kind: Kind, tmp_path: Path) -> None:
+    contest = make_competition(kind)
+    run = opened(tmp_path, contest)
+    assert run.finished_folds() == []
+    assert len(run.oof(contest.task)) == 0
+    tables = [finished(run, contest, fold) for fold in (3, 1)]
+    assert run.finished_folds() == [1, 3]
+    pd.testing.assert_frame_equal(run.oof(contest.task), pd.concat(tables[::-1]), check_index_type=False)
+    facts = run.done(3)
+    assert (facts["fold"], facts["score"], facts["seconds"], facts["weights_kept"]) == (3, 0.5, 1.5, "last")
+    columns = list(pd.read_parquet(run.fold_directory(3) / "oof.parquet").columns)
+    assert columns == ["id", "fold", *contest.task.classes]
+
+
+def test_a_finished_fold_clears_what_it_was_resumed_from(tmp_path: Path) -> None:
+    contest = make_competition()
+    run = opened(tmp_path, contest)
+    (run.fold_directory(0) / "resume").mkdir(parents=True)
+    (run.fold_directory(0) / "resume" / "state.safetensors").touch()
+    finished(run, contest, 0)
+    assert not (run.fold_directory(0) / "resume").exists()
+
+
+@pytest.mark.parametrize("name", ["id", "fold"])
+def test_a_class_that_no_table_could_hold_is_an_error_before_anything_is_trained(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FoldError, match=f"a class cannot be called '{name}', which out-of-fold tables keep for themselves"):
+        opened(tmp_path, make_competition(classes=("a", name, "index")))
+
+
+def test_a_class_may_be_called_index(tmp_path: Path) -> None:
+    contest = make_competition(classes=("a", "b", "index"))
+    run = opened(tmp_path, contest)
+    table = finished(run, contest, 0)
+    pd.testing.assert_frame_equal(run.oof(contest.task), table, check_index_type=False)
+
+
+def test_a_score_that_is_not_defined_is_written(tmp_path: Path) -> None:
+    contest = make_competition()
+    run = opened(tmp_path, contest)
+    finished(run, contest, 0, score=float("nan"))
+    assert run.done(0)["score"] is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no parquet", None])
+def test_a_damaged_table_is_named_with_the_remedy(content: bytes | None, tmp_path: Path) -> None:
+    contest = make_competition()
+    run = opened(tmp_path, contest)
+    finished(run, contest, 0)
+    path = run.fold_directory(0) / "oof.parquet"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(FoldError, match=r"fold0/oof.parquet: cannot be read .*; delete the fold's directory to train it again"):
+        run.oof(contest.task)
+
+
+def test_a_table_without_ids_is_no_table(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [1.0]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(FoldError, match="cannot be read"):
+        read_table(tmp_path / "a.parquet")
+
+
+def test_a_table_that_could_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    table = pd.DataFrame({"a": [1.0]}, index=pd.Index(["x"], name="id"))
+    write_table(tmp_path / "t.parquet", table)
+    with pytest.raises(Exception, match="object"):
+        write_table(tmp_path / "t.parquet", table.assign(a=[object()]))
+    assert read_table(tmp_path / "t.parquet")["a"].tolist() == [1.0]
+    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from competition.config import Config
+from folds.run import Run
+with Run(Path(sys.argv[1]), Config()).training(0):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_processes_do_not_train_one_fold(tmp_path: Path) -> None:
+    run = Run(tmp_path, Config())
+    child = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    with pytest.raises(FoldError, match="fold0: another process is training this fold; wait for it, or ask for other folds with --fold"):
+        with run.training(0):
+            pass
+    with run.training(1) as directory:
+        assert directory == tmp_path / "fold1"
+    child.kill()  # a lock does not outlive its holder
+    child.communicate()
+    with run.training(0) as directory:
+        assert directory == tmp_path / "fold0"
+
+
+def test_the_newest_run_is_the_one_that_finished_a_fold_last(tmp_path: Path) -> None:
+    contest = make_competition()
+    with pytest.raises(FoldError, match=f"no run of {contest.name} in .* has a finished fold: python train.py --competition {contest.name}"):
+        newest_run(tmp_path, contest.name)
+    one, other = opened(tmp_path, contest, "b"), opened(tmp_path, contest, "a")
+    with pytest.raises(FoldError, match="has a finished fold"):
+        newest_run(tmp_path, contest.name)
+    for number, (run, fold) in enumerate([(one, 0), (other, 0), (one, 1)]):
+        finished(run, contest, fold)
+        stamp = time.time() - 100 + number
+        os.utime(run.fold_directory(fold) / "done.json", (stamp, stamp))
+        assert [found.directory for found in newest_run(tmp_path, contest.name)] == [run.directory]
