@@ -25,9 +25,9 @@ def flag(name: str) -> object:
 
 
 class Section(pydantic.BaseModel):
-    """Frozen; an unknown key is an error."""
+    """Frozen; an unknown key and a number that is not finite are errors."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class CompetitionConfig(Section):

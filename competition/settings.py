@@ -38,8 +38,10 @@ def predict_config(argv: Sequence[str] | None = None) -> PredictConfig:
 
 def competition_config(source: str = "") -> CompetitionConfig:
     """What is asked, for a command that is given at most a source: that, else competition.toml's, else digits."""
-    tree = _competition_file(source or None).get("competition", {})
-    return validated(CompetitionConfig, {**tree, **({"source": source} if source else {})}, str(COMPETITION_FILE))
+    section = _competition_file(source or None).get("competition", {})
+    if source and isinstance(section, dict):
+        section = {**section, "source": source}
+    return validated(Config, {"competition": section}, str(COMPETITION_FILE)).competition
 
 
 def read_recipe(named: str) -> Tree:
@@ -118,7 +120,8 @@ def _competition_file(source: str | None) -> Tree:
     if not COMPETITION_FILE.is_file():
         return {}
     tree = _read_toml(COMPETITION_FILE)
-    its = tree.get("competition", {}).get("source")
+    section = tree.get("competition", {})
+    its = section.get("source") if isinstance(section, dict) else source  # what is no section is an error soon after
     if source is not None and source != its:
         print(f"{COMPETITION_FILE} is about {its!r} and is left out: {source!r} was asked for", file=sys.stderr)
         return {}
@@ -130,6 +133,8 @@ def _read_toml(path: Path) -> Tree:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CompetitionError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise CompetitionError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CompetitionError(f"{path}: is no TOML: {error}") from None
 
