@@ -28,5 +28,5 @@ def choose(kind: str, name: str, choices: Iterable[str]) -> str:
     if name in known:
         return name
     near = get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"perhaps {' or '.join(map(repr, near))}" if near else f"there are {', '.join(known)}"
+    hint = f"perhaps {' or '.join(map(repr, near))}" if near else f"there are {', '.join(known) or 'none'}"
     raise CompetitionError(f"unknown {kind} {name!r}: {hint}")

@@ -65,7 +65,8 @@ def _told_apart(images: np.ndarray, mirrored: np.ndarray, classes: np.ndarray) -
     truth: list[np.ndarray] = []
     told: list[np.ndarray] = []
     for rows in groups:
-        half = np.arange(len(rows)) % 2  # an image and its twin are always in the same half
+        # shuffled, for every second row may be of a kind (left eye, right eye); an image and its twin are always in the same half
+        half = np.random.default_rng(0).permutation(len(rows)) % 2
         for held in (0, 1):
             fit, test = rows[half != held], rows[half == held]
             model = RidgeClassifier(alpha=100.0).fit(_flat(images[fit], mirrored[fit]), _twice(len(fit)))

@@ -12,7 +12,7 @@ import numpy as np
 from competition.errors import CompetitionError, examples
 
 Kind = Literal["binary", "multiclass", "multilabel", "regression"]
-KINDS: tuple[str, ...] = get_args(Kind)
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,9 @@ def open_run(config: Config, contest: Competition, fold_of: pd.Series) -> Run:
     Raises: FoldError where the directory is about other data than there is now, or a class is called as a column of its tables is.
     """
     if taken := {"id", "fold"} & set(contest.task.classes):
-        raise FoldError(f"{contest.source}: a class cannot be called {examples(sorted(taken))}, which out-of-fold tables keep for themselves")
+        raise FoldError(
+            f"{contest.source}: a class cannot be called {examples(sorted(taken))}, which out-of-fold tables keep for themselves"
+        )
     directory = config.machine.runs / contest.name / f"{config.name}-{config.digest()}"
     data = hashlib.sha256(
         pd.util.hash_pandas_object(pd.DataFrame(contest.truth, index=contest.train["id"])).to_numpy().tobytes()

@@ -58,7 +58,9 @@ def score_tables(oofs: dict[str, pd.DataFrame], contest: Competition) -> tuple[f
     for oof in others:
         shared = shared.intersection(oof.index)
     if shared.empty:
-        raise FoldError(f"{' and '.join(oofs)} share no finished fold, so that nothing can be said of their blend: train the same folds of each")
+        raise FoldError(
+            f"{' and '.join(oofs)} share no finished fold, so that nothing can be said of their blend: train the same folds of each"
+        )
     total = first.loc[shared]
     for oof in others:
         total = total + oof.loc[shared]

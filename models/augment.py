@@ -1,5 +1,6 @@
-"""Named Albumentations pipelines: (size, symmetry, channels) -> A.Compose over uint8 images. Normalising is not among them: it is done on the device.
+"""Named Albumentations pipelines: (size, symmetry, channels) -> A.Compose over uint8 images.
 
+Normalising is not among them: it is done on the device.
 Mirrorings come in only where they leave a likely image (competition/symmetry.py measures that): no flips for digits.
 """
 

@@ -98,7 +98,8 @@ def build(backbone: str, outputs: int, spec: InputSpec, weights: str = "none", d
         raise ModelError(f"weights {weights!r} of {backbone} cannot be had: {_first_line(error)}. {NO_PRETRAINED}") from error
     except (RuntimeError, ValueError, AssertionError, KeyError, TypeError, SafetensorError) as error:
         raise ModelError(
-            f"{backbone} with {spec.channels} x {spec.size_px} x {spec.size_px} px and weights {weights!r} cannot be built: {_first_line(error)}"
+            f"{backbone} with {spec.channels} x {spec.size_px} x {spec.size_px} px and weights {weights!r} cannot be built: "
+            f"{_first_line(error)}"
         ) from error
     if family != "timm":
         network.pretrained_cfg = {"classifier": _ends(network)[1]}  # type: ignore[assignment]  # where timm's layer-wise rates look for the head
@@ -195,6 +196,7 @@ def _build_timm(name: str, outputs: int, channels: int, weights: str, size_px: i
         # timm loads strictly only where the outputs are as many as in the file: else a file of another network would load nothing, silently
         options["num_classes"] = _outputs_in(weights, name)
         options["pretrained_cfg_overlay"] = {"file": weights, "num_classes": options["num_classes"], "label_offset": 0}
+    network: Any
     try:
         network = timm.create_model(name, pretrained=weights != "none", img_size=size_px, **options)
     except TypeError:  # only backbones of one fixed size take img_size
@@ -208,8 +210,10 @@ def _outputs_in(weights: str, name: str) -> int:
     """The outputs of the last layer in a file of timm's weights; 0 where the file has no last layer."""
     cfg = timm.get_pretrained_cfg(name)
     heads = (cfg.classifier if cfg else None) or ()
+    heads = (heads,) if isinstance(heads, str) else heads
     with safe_open(weights, framework="pt") as file:
-        rows = [file.get_slice(f"{head}.weight").get_shape()[0] for head in ((heads,) if isinstance(heads, str) else heads) if f"{head}.weight" in file.keys()]  # noqa: SIM118 (it is no dict)
+        named = set(file.keys())
+        rows = [file.get_slice(f"{head}.weight").get_shape()[0] for head in heads if f"{head}.weight" in named]
     return rows[0] if rows else 0
 
 
@@ -252,16 +256,22 @@ def _ends(network: nn.Module) -> tuple[str, str]:
 
 
 def _set_ends(network: nn.Module, channels: int, outputs: int) -> None:
-    """Makes the network take so many channels, its first weights carried over, and give so many outputs, by a new last layer; what fits stays."""
-    first, last = (network.get_submodule(name) for name in _ends(network))
+    """Makes the network take so many channels, its first weights carried over, and give so many outputs, by a new last layer.
+
+    What fits stays as it is.
+    """
+    first_name, last_name = _ends(network)
+    first: Any = network.get_submodule(first_name)
     seen = first.in_channels
     if seen != channels:
-        repeated = first.weight.data.sum(1, keepdim=True) if channels == 1 else first.weight.data.repeat(1, -(-channels // seen), 1, 1)
-        first.weight = nn.Parameter(repeated if channels == 1 else repeated[:, :channels] * (seen / channels))
+        weight = first.weight.data
+        repeated = weight.repeat(1, -(-channels // seen), 1, 1)[:, :channels] * (seen / channels)
+        first.weight = nn.Parameter(weight.sum(1, keepdim=True) if channels == 1 else repeated)
         first.in_channels = channels
-    if len(last.weight) != outputs:  # type: ignore[arg-type]
-        head = nn.Linear(last.in_features, outputs) if isinstance(last, nn.Linear) else nn.Conv2d(last.in_channels, outputs, 1)  # type: ignore[arg-type]
-        network.set_submodule(_ends(network)[1], head)
+    last: Any = network.get_submodule(last_name)
+    if len(last.weight) != outputs:
+        head = nn.Linear(last.in_features, outputs) if isinstance(last, nn.Linear) else nn.Conv2d(last.in_channels, outputs, 1)
+        network.set_submodule(last_name, head)
 
 
 def _load(network: nn.Module, weights: str) -> None:

@@ -37,7 +37,9 @@ class Checkpoint:
 
 def save(directory: Path, network: nn.Module, checkpoint: Checkpoint) -> None:
     """Writes model.safetensors, then model.json."""
-    weights = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}  # a clone: no two may share memory
+    weights = {
+        name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()
+    }  # a clone: no two may share memory
     with replacing(directory / "model.safetensors") as part:
         save_file(weights, part, metadata={"format": "pt"})
     write_json(directory / "model.json", {"format": FORMAT, **asdict(checkpoint)})

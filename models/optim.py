@@ -14,7 +14,7 @@ def check_optimizer(name: str) -> str:
 
     Raises: CompetitionError that names the nearest.
     """
-    choose("optimizer", name.removeprefix("lookahead_"), list_optimizers())
+    choose("optimizer", name.removeprefix("lookahead_"), [str(known) for known in list_optimizers()])
     return name
 
 

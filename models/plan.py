@@ -79,7 +79,9 @@ def resolve(config: Config, contest: Competition) -> tuple[Config, list[Reason]]
     check_optimizer(optim.optimizer)
     loss = loss_for(optim.loss, contest.task)[0]
     metric = check_metric(contest.metric, contest.task)
-    pipeline(strength, int(size_px), "none", config.augment.extra, int(channels))  # an argument that does not fit is an error now, not in the first batch
+    pipeline(
+        strength, int(size_px), "none", config.augment.extra, int(channels)
+    )  # an argument that does not fit is an error now, not in the first batch
     asked = (contest.settled or config.competition).model_copy(update={"slug": contest.name, "metric": metric, "task": contest.task.kind})
     return config.model_copy(
         update={

@@ -139,17 +139,17 @@ def test_each_wrong_key_has_a_line_of_its_own() -> None:
 
 def test_a_file_that_is_no_text_is_named() -> None:
     Path("r.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(CompetitionError, match="r.toml: is no TOML"):
+    with pytest.raises(CompetitionError, match=r"r.toml: is no TOML"):
         train_config(["--recipe", "r.toml"])
 
 
 def test_a_recipe_that_is_not_there_is_named() -> None:
-    with pytest.raises(CompetitionError, match="there/is/none.toml: there is no such file"):
+    with pytest.raises(CompetitionError, match=r"there/is/none.toml: there is no such file"):
         train_config(["--recipe", "there/is/none.toml"])
     with pytest.raises(CompetitionError, match="unknown recipe 'quickk'"):
         train_config(["--recipe", "quickk"])
     Path("folder.toml").mkdir()
-    with pytest.raises(CompetitionError, match="folder.toml"):
+    with pytest.raises(CompetitionError, match=r"folder.toml"):
         train_config(["--recipe", "folder.toml"])
 
 
@@ -214,7 +214,6 @@ def test_help_ends_with_0_and_names_the_flags(capsys: pytest.CaptureFixture[str]
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-FINITE = {"allow_nan": False, "allow_infinity": False}
 CONFIGS = st.builds(
     Config,
     name=TEXT,
@@ -226,7 +225,7 @@ CONFIGS = st.builds(
     model=st.builds(ModelConfig, weights=TEXT, drop=st.floats(0, 1)),
     optim=st.builds(
         OptimConfig,
-        lr=st.just("auto") | st.floats(0, exclude_min=True, **FINITE),
+        lr=st.just("auto") | st.floats(0, 1e300, exclude_min=True),
         epochs=st.just("auto") | st.integers(1, 10**9),
         ema=st.floats(0, 1, exclude_max=True),
         keep=st.sampled_from(["last", "best"]),

@@ -45,7 +45,7 @@ def test_pictures_lit_from_one_side_may_not_be_mirrored() -> None:
 
 
 def test_a_class_whose_mirror_image_is_another_class_may_not_be_mirrored() -> None:
-    """All arrows together look the same mirrored; those to the left do not."""
+    """All arrows together look the same mirrored, those to the left do not. Every second row is of a kind, which must not matter."""
     codes = np.arange(400) % 2
     images = arrows(400, codes)
     assert found(images, codes) == "none"

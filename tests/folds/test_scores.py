@@ -18,7 +18,7 @@ from folds.scores import COLUMNS, gather, read_ledger, record, score_run, score_
 from tests.builders import make_competition, make_probs
 from tests.folds.test_run import finished, opened
 
-ROW: dict[str, object] = dict.fromkeys(COLUMNS, "x") | {"run": "a", "competition": "c"}
+ROW: dict[str, object] = {**dict.fromkeys(COLUMNS, "x"), "run": "a", "competition": "c"}
 
 
 def oof_of(contest: Competition, seed: int = 0, rows: "slice | np.ndarray" = slice(None)) -> pd.DataFrame:
@@ -118,7 +118,7 @@ def test_runs_with_other_folds_finished_are_scored_on_the_rows_of_both() -> None
 
 def test_runs_that_share_no_row_have_no_common_score() -> None:
     contest = make_competition()
-    with pytest.raises(FoldError, match="a and b share no finished fold, .*: train the same folds of each"):
+    with pytest.raises(FoldError, match=r"a and b share no finished fold, .*: train the same folds of each"):
         score_tables({"a": oof_of(contest, 1, np.arange(20)), "b": oof_of(contest, 2, np.arange(20, 40))}, contest)
 
 
@@ -137,7 +137,7 @@ def test_no_ledger_has_no_rows(tmp_path: Path) -> None:
 
 
 def test_text_and_numbers_in_the_ledger_stay_as_they_are(tmp_path: Path) -> None:
-    record(tmp_path, ROW | {"run": "a,b \"c\" é\n", "pooled": 0.123456789, "mean": np.float64(1e-12), "std": float("nan"), "git": "0012e3"})
+    record(tmp_path, ROW | {"run": 'a,b "c" é\n', "pooled": 0.123456789, "mean": np.float64(1e-12), "std": float("nan"), "git": "0012e3"})
     (row,) = read_ledger(tmp_path).to_dict("records")
     assert (row["run"], row["pooled"], row["mean"], row["std"], row["git"]) == ('a,b "c" é\n', "0.123457", "1e-12", "", "0012e3")
 

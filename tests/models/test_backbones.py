@@ -199,12 +199,12 @@ def test_what_is_no_safetensors_file_is_refused_by_its_name(tmp_path: Path) -> N
     torch.save(build("timm/test_resnet", 3, spec).state_dict(), pickled)
     with pytest.raises(ModelError, match=r"read from \.safetensors only, since a pickle can run anything; convert it .*weights_only=True"):
         build("timm/test_resnet", 3, spec, weights=str(pickled))
-    with pytest.raises(ModelError, match="there is no such file; it takes auto, none, pretrained or a .safetensors file"):
+    with pytest.raises(ModelError, match=r"there is no such file; it takes auto, none, pretrained or a .safetensors file"):
         build("timm/test_resnet", 3, spec, weights="pretraind")
 
 
 def test_a_size_that_the_backbone_cannot_take_is_an_error() -> None:
-    with pytest.raises(ModelError, match="small/resnet9-8 with 3 x 2 x 2 px .* cannot be built"):
+    with pytest.raises(ModelError, match=r"small/resnet9-8 with 3 x 2 x 2 px .* cannot be built"):
         build("small/resnet9-8", 3, input_spec("small/resnet9-8", 2))
 
 
@@ -248,7 +248,7 @@ def test_a_hub_that_answers_but_has_not_the_weights_is_an_error_that_names_the_r
         )
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        with pytest.raises(ModelError, match="weights 'pretrained' of timm/test_resnet cannot be had: .*--model.weights none"):
+        with pytest.raises(ModelError, match=r"weights 'pretrained' of timm/test_resnet cannot be had: .*--model.weights none"):
             build("timm/test_resnet", 3, spec_of("timm/test_resnet"), weights="pretrained")
         server.shutdown()
 

@@ -179,14 +179,14 @@ def test_tensors_of_every_kind_come_back(tmp_path: Path) -> None:
         "shared too": shared,
         "weight": nn.Parameter(torch.ones(2)),
     }
-    save_state(tmp_path / "state", {"all": tensors, 3: [tensors["0-d"], (tensors["whole"], None)]})
+    save_state(tmp_path / "state", {"all": tensors, "few": [tensors["0-d"], (tensors["whole"], None)]})
     state = load_state(tmp_path / "state")
     assert state is not None
     for name, value in tensors.items():
         assert state["all"][name].dtype == value.dtype
         assert state["all"][name].equal(value)
-    assert state[3][0].equal(tensors["0-d"])
-    assert state[3][1] == [tensors["whole"], None]
+    assert state["few"][0].equal(tensors["0-d"])
+    assert state["few"][1] == [tensors["whole"], None]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -235,7 +235,7 @@ def test_a_state_that_cannot_be_read_is_an_error_that_runs_nothing(case: str, tm
         (tmp_path / "model.safetensors").replace(path)
     else:
         path.write_text("" if case == "empty" else "a text " * 30)
-    with pytest.raises(ModelError, match="the saved state cannot be read .*; delete the file to train the fold from its start"):
+    with pytest.raises(ModelError, match=r"the saved state cannot be read .*; delete the file to train the fold from its start"):
         load_state(path)
     assert not (tmp_path / "mark").exists()
 

@@ -29,7 +29,7 @@ def test_mixed_precision_is_what_the_device_does_fast(
 
 
 def test_half_precision_needs_a_gpu() -> None:
-    with pytest.raises(ModelError, match="--machine.amp fp16 needs a GPU; on a CPU there are bf16 and off"):
+    with pytest.raises(ModelError, match=r"--machine.amp fp16 needs a GPU; on a CPU there are bf16 and off"):
         amp_of(MachineConfig(amp="fp16"), CPU)
 
 

@@ -19,7 +19,7 @@ from models.batches import Normalise, TrainBatches, seed_of
 from models.checkpoint import load, load_state
 from models.device import accelerator_for
 from models.errors import ModelError
-from models.fit import STATE, FoldJob, Fitted, Stopped, fit
+from models.fit import STATE, Fitted, FoldJob, Stopped, fit
 from models.infer import predict
 from models.losses import cross_entropy
 from models.schedules import SCHEDULES, plateau_factor
@@ -110,7 +110,7 @@ STOPS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("case", STOPS)
 def test_a_fold_stopped_at_any_step_ends_as_if_it_had_not_been(case: str, tmp_path: Path) -> None:
     """Bit for bit: 5 steps an epoch, stopped within the first, at its end, and twice more."""
-    tree = {name: dict(section) for name, section in STOPS[case].items()}
+    tree: dict[str, Any] = {name: dict(section) for name, section in STOPS[case].items()}
     tree["optim"] = {"epochs": 3} | tree.get("optim", {})
     whole = job_of(tmp_path / "whole", "multiclass", rows=104, **tree)
     fitted = run(whole)
@@ -235,7 +235,7 @@ def trained_by_hand(job: FoldJob, groups: list[list[int]]) -> list[dict[str, tor
 
 
 def test_averaged_weights_by_hand(tmp_path: Path) -> None:
-    """mean = d * mean + (1 - d) * weights at each step, d = min(decay, 1 - (step)^(-2/3)), step counted from 0; the first two are copies."""
+    """mean = d * mean + (1 - d) * weights, d = min(decay, 1 - step^(-2/3)) at step 0, 1, ...; the first two are copies."""
     job = job_of(
         tmp_path,
         rows=88,

@@ -60,26 +60,28 @@ def test_the_mean_over_networks_and_views_is_that_of_plain_loops(kind: Kind, vie
     np.testing.assert_allclose(probs, by_hand(task, views, scales), rtol=1e-5, atol=1e-6)
 
 
+def answers(rows: np.ndarray | None = None, **how: Any) -> np.ndarray:
+    """What two networks say of these rows, or of all."""
+    task = TASKS["multiclass"]
+    rows = np.arange(len(PIXELS)) if rows is None else rows
+    return predict(networks(task), [(0.0, 1.0)] * 2, PIXELS, rows, task, Normalise(SPEC, CPU), **how)
+
+
 @pytest.mark.parametrize("batch", [1, 4, 11, 100])
 def test_the_size_of_a_batch_does_not_matter(batch: int) -> None:
-    task = TASKS["multiclass"]
-    common = (networks(task), [(0.0, 1.0)] * 2, PIXELS, np.arange(len(PIXELS)), task, Normalise(SPEC, CPU), ("identity", "hflip"))
-    np.testing.assert_allclose(predict(*common, batch=batch), predict(*common, batch=3), rtol=1e-5, atol=1e-6)
+    views = ("identity", "hflip")
+    np.testing.assert_allclose(answers(views=views, batch=batch), answers(views=views, batch=3), rtol=1e-5, atol=1e-6)
 
 
 def test_rows_are_answered_in_the_order_asked_and_counted() -> None:
-    task = TASKS["multiclass"]
     rows, counted = np.array([7, 2, 2, 10]), []
-    common: tuple[Any, ...] = (networks(task, 1), [(0.0, 1.0)], PIXELS)
-    some = predict(*common, rows, task, Normalise(SPEC, CPU), batch=3, progress=counted.append)
-    whole = predict(*common, np.arange(len(PIXELS)), task, Normalise(SPEC, CPU))
-    np.testing.assert_allclose(some, whole[rows], rtol=1e-5, atol=1e-6)
+    some = answers(rows, batch=3, progress=counted.append)
+    np.testing.assert_allclose(some, answers()[rows], rtol=1e-5, atol=1e-6)
     assert counted == [3, 1]
 
 
 def test_no_rows_are_no_answers() -> None:
-    task = TASKS["multiclass"]
-    assert predict(networks(task, 1), [(0.0, 1.0)], PIXELS, np.arange(0), task, Normalise(SPEC, CPU)).shape == (0, 3)
+    assert answers(np.arange(0)).shape == (0, 3)
 
 
 def test_networks_are_put_into_evaluation_mode() -> None:
@@ -92,11 +94,9 @@ def test_networks_are_put_into_evaluation_mode() -> None:
 
 
 def test_bf16_is_close_and_sums_to_1() -> None:
-    task = TASKS["multiclass"]
-    common = (networks(task), [(0.0, 1.0)] * 2, PIXELS, np.arange(len(PIXELS)), task, Normalise(SPEC, CPU))
-    half = predict(*common, autocast=torch.bfloat16)
+    half = answers(autocast=torch.bfloat16)
     assert half.dtype == np.float32
-    np.testing.assert_allclose(half, predict(*common), atol=0.05)
+    np.testing.assert_allclose(half, answers(), atol=0.05)
     np.testing.assert_allclose(half.sum(1), 1, atol=1e-5)
 
 
@@ -112,9 +112,15 @@ def test_probabilities_of_sure_networks_stay_probabilities(kind: Kind) -> None:
 def fold(directory: Path, contest: Competition, seed: int = 0, **change: Any) -> Path:
     """A fold's directory with an untrained network in it."""
     facts: dict[str, Any] = {
-        "backbone": "small/resnet9-8", "task": contest.task, "spec": SPEC, "scale": (0.0, 1.0), "weights_kept": "last", "symmetry": "horizontal",
-        "config": {}, "versions": {},
-    }  # fmt: skip
+        "backbone": "small/resnet9-8",
+        "task": contest.task,
+        "spec": SPEC,
+        "scale": (0.0, 1.0),
+        "weights_kept": "last",
+        "symmetry": "horizontal",
+        "config": {},
+        "versions": {},
+    }
     checkpoint = Checkpoint(**facts | change)
     torch.manual_seed(seed)
     save(directory, build(checkpoint.backbone, len(checkpoint.task.classes), checkpoint.spec), checkpoint)

@@ -21,7 +21,7 @@ def batch(task: Task = FOUR) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("task", [FOUR, MANY])
 @pytest.mark.parametrize("asked", [{"mixup": 1.0}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}])
 def test_mixed_rows_keep_their_sum_and_the_shapes(task: Task, asked: dict[str, float]) -> None:
-    mix = mixing(AugmentConfig(**asked), task)
+    mix = mixing(AugmentConfig.model_validate(asked), task)
     assert mix is not None
     images, truth = batch()
     for seed in range(20):
