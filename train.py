@@ -57,6 +57,8 @@ def train(config: Config) -> int:
     for fold in [] if at_once > 1 else pending:
         held = (fold_of == fold).to_numpy()
         with run.training(fold) as directory:
+            if fold in run.finished_folds():  # by another process, while this one trained the folds before it
+                continue
             job = FoldJob(
                 fold, config, contest.task, contest.metric, spec, pixels, contest.truth, (~held).nonzero()[0], held.nonzero()[0], directory
             )

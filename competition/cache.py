@@ -63,8 +63,8 @@ def fit_square(image: np.ndarray, size_px: int, channels: int, interpolation: st
     enlarging = {"bicubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4, "nearest": cv2.INTER_NEAREST}.get(
         interpolation, cv2.INTER_LINEAR
     )
-    shrinks = height > size_px and width > size_px
-    resized = cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else enlarging)
+    shrunk = cv2.resize(image, (min(width, size_px), min(height, size_px)), interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(shrunk, (size_px, size_px), interpolation=enlarging)
     return resized if resized.ndim == 3 else resized[..., None]
 
 
@@ -81,6 +81,9 @@ def _fill(
 
     cv2.setNumThreads(1)  # the pool below is on all cores already
     whole = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(keys), size_px, size_px, channels))
+    if hasattr(os, "posix_fallocate"):  # a full disk is an error here; later, written through the map, it would end the process
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     faults: list[str] = []
 
     def one(row: int) -> None:

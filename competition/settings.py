@@ -121,8 +121,8 @@ def _competition_file(source: str | None) -> Tree:
         return {}
     tree = _read_toml(COMPETITION_FILE)
     section = tree.get("competition", {})
-    its = section.get("source") if isinstance(section, dict) else source  # what is no section is an error soon after
-    if source is not None and source != its:
+    its = section.get("source") if isinstance(section, dict) else None  # what is no section is an error soon after
+    if source is not None and its is not None and source != its:
         print(f"{COMPETITION_FILE} is about {its!r} and is left out: {source!r} was asked for", file=sys.stderr)
         return {}
     return tree

@@ -133,10 +133,10 @@ def newest_run(runs: Path, competition: str) -> list[Run]:
 
     Raises: FoldError where none has finished one.
     """
-    found = [run for run in (read_run(path.parent) for path in (runs / competition).glob("*/config.toml")) if run.finished_folds()]
-    if not found:
+    finished = list((runs / competition).glob("*/fold*/done.json"))
+    if not finished:
         raise FoldError(f"no run of {competition} in {runs} has a finished fold: python train.py --competition {competition} makes one")
-    return [max(found, key=lambda run: max((run.fold_directory(fold) / "done.json").stat().st_mtime_ns for fold in run.finished_folds()))]
+    return [read_run(max(finished, key=lambda path: path.stat().st_mtime_ns).parent.parent)]
 
 
 def write_folds(path: Path, fold_of: pd.Series) -> None:
