@@ -49,10 +49,11 @@ def stratified(truth: np.ndarray, task: Task, config: FoldsConfig) -> np.ndarray
 
     strata = task.strata(truth)
     if task.one_of_many:
-        counts = truth.sum(axis=0).astype(int)
-        rare = [f"{name} ({count})" for name, count in zip(task.classes, counts, strict=True) if count < config.count]
+        counts = {name: int(count) for name, count in zip(task.classes, truth.sum(axis=0), strict=True) if count}
+        rare = [f"{name} ({count})" for name, count in counts.items() if count < config.count]
         if rare:
-            fewer = f"Ask for fewer folds (--folds.count {counts.min()}) or do" if counts.min() >= 2 else "Do"
+            least = min(counts.values())
+            fewer = f"Ask for fewer folds (--folds.count {least}) or do" if least >= 2 else "Do"
             raise FoldError(
                 f"{len(rare)} classes have fewer images than the {config.count} folds: {examples(rare)}. "
                 f"{fewer} without the balance (--folds.scheme plain)"
