@@ -9,18 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 from competition.config import PredictConfig
-from competition.console import fail, say
-from competition.errors import InputError
+from competition.console import guarded, say
 from competition.settings import competition_config, predict_config
 
 # what takes long to import (pandas, then torch) is imported when it is needed: a wrong flag is answered at once
-
-
-def main() -> int:
-    try:
-        return predict(predict_config())
-    except InputError as error:
-        return fail(error)
 
 
 def predict(asked: PredictConfig) -> int:
@@ -72,4 +64,4 @@ def predict(asked: PredictConfig) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(lambda: predict(predict_config())))

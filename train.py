@@ -9,18 +9,10 @@ import sys
 from pathlib import Path
 
 from competition.config import Config
-from competition.console import fail, say, show_reasons, table
-from competition.errors import InputError
+from competition.console import guarded, say, show_reasons, table
 from competition.settings import train_config
 
 # what takes long to import (pandas, then torch) is imported when it is needed: a wrong flag is answered at once
-
-
-def main() -> int:
-    try:
-        return train(train_config())
-    except InputError as error:
-        return fail(error)
 
 
 def train(config: Config) -> int:
@@ -32,7 +24,6 @@ def train(config: Config) -> int:
     from folds.split import asked_folds, assign_folds
     from folds.stop import StopRequest
 
-    stop = StopRequest()
     contest = load(config.competition)
     asked = asked_folds(config.machine.fold, config.folds.count)
     fold_of = assign_folds(contest.train, contest.truth, contest.task, config.folds)
@@ -43,6 +34,7 @@ def train(config: Config) -> int:
     from models.plan import plan_lines, prepare
 
     config, spec, pixels, reasons = prepare(config, contest)
+    stop = StopRequest()  # until here Ctrl-C just ends it: there is no state to save yet
     run = open_run(config, contest, fold_of)
     pending = [fold for fold in asked if fold not in run.finished_folds()]
     accelerator = accelerator_for(config.machine)
@@ -76,15 +68,15 @@ def train(config: Config) -> int:
         spread = f" ± {scores.std:.5f}" if len(done) > 1 else ""
         summary = [["mean ± std", f"{scores.mean:.5f}{spread}"], ["pooled out of fold", f"{scores.pooled:.5f}"]]
         table(f"{run.directory}: {len(done)} of {config.folds.count} folds", ["", contest.metric], [*rows, *summary], right=(1,))
-    for fold, code in failed.items():
-        say(f"fold {fold} ended with exit code {code}: {run.fold_directory(fold) / LOG} tells why; the same command tries it again")
     if stop():
         say("stopped; the same command goes on from here")
         return stop.exit_code
+    for fold, code in failed.items():
+        say(f"fold {fold} ended with exit code {code}: {run.fold_directory(fold) / LOG} tells why; the same command tries it again")
     if not stop.parent and done:
         say(f"next: python predict.py {run.directory}")
-    return max(failed.values(), default=0)
+    return max((code if code > 0 else 1 for code in failed.values()), default=0)  # below 0: ended by a signal
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(lambda: train(train_config())))

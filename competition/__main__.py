@@ -63,21 +63,21 @@ VERBS = {"list": list_names, "inspect": inspect, "use": use}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0, or 2 for what the user can put right."""
-    from competition.console import fail
-    from competition.errors import CompetitionError
+    from competition.console import guarded
 
     words = list(sys.argv[1:] if argv is None else argv)
     gc.disable()  # a command lasts a second, and sixty thousand paths would be walked through again and again
-    try:
+
+    def answer() -> int:
         if words and words[0] in VERBS:  # straight there: tyro takes 0.1 s to set up a choice of commands
             tyro.cli(VERBS[words[0]], prog=f"python -m competition {words[0]}", args=words[1:])
         else:
             tyro.extras.subcommand_cli_from_dict(
                 VERBS, prog="python -m competition", description="What is asked: find it, show it, keep it.", args=words
             )
-    except CompetitionError as error:
-        return fail(error)
-    return 0
+        return 0
+
+    return guarded(answer)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from competition.errors import InputError
+
 if TYPE_CHECKING:
     from competition.contest import Reason
 
@@ -27,6 +29,17 @@ def fail(error: BaseException) -> int:
     """Prints the error, and gives the exit code for the user's own input: 2."""
     errors.print(f"error: {error}", markup=False, style="red" if errors.is_terminal else None)
     return 2
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """The exit code of the work: its own, 2 after an error in the user's input, 130 after Ctrl-C. A bug shows its traceback."""
+    try:
+        return work()
+    except InputError as error:
+        return fail(error)
+    except KeyboardInterrupt:
+        errors.print("stopped")
+        return 130
 
 
 def show_reasons(reasons: "Iterable[Reason]") -> None:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from competition.console import fail, say, table
-from competition.errors import InputError
+from competition.console import guarded, say, table
 
 
 def scores(competition: Annotated[str, tyro.conf.Positional] = "", runs: Path = Path("runs")) -> int:
@@ -52,10 +51,7 @@ def scores(competition: Annotated[str, tyro.conf.Positional] = "", runs: Path = 
 
 
 def main() -> int:
-    try:
-        return tyro.extras.subcommand_cli_from_dict({"scores": scores}, prog="python -m folds", description="Cut and gather.")
-    except InputError as error:
-        return fail(error)
+    return guarded(lambda: tyro.extras.subcommand_cli_from_dict({"scores": scores}, prog="python -m folds", description="Cut and gather."))
 
 
 if __name__ == "__main__":

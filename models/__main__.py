@@ -5,8 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from competition.console import fail, say
-from competition.errors import InputError
+from competition.console import guarded, say
 
 Word = Annotated[str, tyro.conf.Positional]
 
@@ -47,12 +46,8 @@ def summary(name: Word, size: int | None = None, channels: int = 3, classes: int
 
 
 def main() -> int:
-    try:
-        return tyro.extras.subcommand_cli_from_dict(
-            {"list": list_backbones, "summary": summary}, prog="python -m models", description="Backbones."
-        )
-    except InputError as error:
-        return fail(error)
+    verbs = {"list": list_backbones, "summary": summary}
+    return guarded(lambda: tyro.extras.subcommand_cli_from_dict(verbs, prog="python -m models", description="Backbones."))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,6 @@ from typing import Annotated
 
 import tyro
 
-from competition.errors import CompetitionError
-from submissions.errors import SubmissionError
-
 app = tyro.extras.SubcommandApp()
 
 
@@ -49,12 +46,11 @@ def check_file(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 done, 2 the user's input."""
-    try:
-        return app.cli(args=argv, prog="python -m submissions", description="Checks submissions before a slot is spent on them.")
-    except (CompetitionError, SubmissionError) as error:
-        from competition.console import fail
+    from competition.console import guarded
 
-        return fail(error)
+    return guarded(
+        lambda: app.cli(args=argv, prog="python -m submissions", description="Checks submissions before a slot is spent on them.")
+    )
 
 
 if __name__ == "__main__":
