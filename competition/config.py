@@ -69,8 +69,8 @@ class DataConfig(Section):
 
     size_px: Annotated[int, Field(ge=4, le=4096)] | Auto = "auto"
     """Side of the square that images are resized to, pixels."""
-    channels: Literal[1, 3] | Auto = "auto"
-    """1: grey, 3: RGB; auto: grey where all looked-at images are."""
+    channels: Count | Auto = "auto"
+    """1: grey, 3: RGB, more: as the images have them; auto: grey where all looked-at images are."""
 
 
 class AugmentConfig(Section):

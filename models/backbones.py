@@ -113,7 +113,7 @@ def check_weights(backbone: str, weights: str) -> None:
     if weights == "none":
         return
     if weights == "pretrained":
-        if why := _why_no_pretrained(backbone):
+        if why := why_no_pretrained(backbone):
             raise ModelError(f"pretrained weights of {backbone} cannot be had: {why}. {NO_PRETRAINED}")
     elif not Path(weights).is_file():
         raise ModelError(f"--model.weights {weights}: there is no such file; it takes auto, none, pretrained or a .safetensors file")
@@ -124,12 +124,8 @@ def check_weights(backbone: str, weights: str) -> None:
         )
 
 
-def pretrained_within_reach(backbone: str) -> str:
-    """Empty where pretrained weights are on disk or their host answers, else why not."""
-    return _why_no_pretrained(backbone)
-
-
-def _why_no_pretrained(backbone: str) -> str:
+def why_no_pretrained(backbone: str) -> str:
+    """Empty where pretrained weights are on disk or their host answers, else why they cannot be had."""
     family, name = split_name(backbone)
     if family == "small":
         return "there are none"

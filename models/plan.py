@@ -12,13 +12,15 @@ from competition.contest import Competition, Reason
 from competition.metrics import check_metric
 from competition.symmetry import find_symmetry
 from models.augment import pipeline
-from models.backbones import InputSpec, build, check_weights, input_spec, pretrained_within_reach, split_name
+from models.backbones import InputSpec, build, check_weights, input_spec, split_name, why_no_pretrained
 from models.device import amp_of, device_of, threads_of
 from models.losses import loss_for
 from models.optim import check_optimizer
 
 LOOKED_AT = 32
 SMALL_PX = 64  # images up to this side get a small network at their own size
+SMALL_BACKBONE = "small/resnet9-16"
+SCRATCH_PX = 96  # larger ones are shrunk to this for it
 SEEN = 30_000  # training images that a network from scratch should have been shown at the least, over all epochs
 
 
@@ -39,24 +41,24 @@ def resolve(config: Config, contest: Competition) -> tuple[Config, list[Reason]]
     if channels == "auto":
         channels = native_channels
         chosen("channels", channels, f"{min(LOOKED_AT, len(contest.train))} training images looked at")
-    small = side <= SMALL_PX
-    backbone = model.backbone
+    backbone, weights = model.backbone, model.weights
     if backbone == "auto":
-        backbone = "small/resnet9-16" if small else "timm/tf_efficientnet_lite0" if device.type == "cpu" else "timm/efficientnet_b0"
-        chosen("backbone", backbone, f"images of {side} px, on {device.type}")
+        backbone, why = _backbone(side, weights, device)
+        chosen("backbone", backbone, why)
     family, name = split_name(backbone)
     backbone = f"{family}/{name}"
-    size_px = data.size_px
-    if size_px == "auto":
-        size_px = max(8, side) if small else min(128 if device.type == "cpu" else 224, 32 * max(1, round(side / 32)))
-        chosen("size", f"{size_px} px", f"images of {side} px, on {device.type}")
-    weights = model.weights
     if weights == "auto":
-        missing = pretrained_within_reach(backbone)
+        missing = why_no_pretrained(backbone)
         weights = "none" if missing else "pretrained"
         chosen("weights", weights, missing or "pretrained weights are within reach")
     else:
         check_weights(backbone, weights)
+    size_px = data.size_px
+    if size_px == "auto":
+        most = 128 if device.type == "cpu" else 224
+        size_px = min(max(8, side), SCRATCH_PX) if family == "small" else min(most, 32 * max(1, round(side / 32)))
+        chosen("size", f"{size_px} px", f"images of {side} px, {backbone} on {device.type}")
+    small = size_px <= SMALL_PX
     scratch = weights == "none"
     batch = optim.batch
     if batch == "auto":
@@ -163,6 +165,18 @@ def seconds_per_image(config: Config, outputs: int) -> float:
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - started)
     return min(taken[1:]) / len(x)
+
+
+def _backbone(side: int, weights: str, device: torch.device) -> tuple[str, str]:
+    """A backbone for images of this size, and why: a pretrained one where they are large and its weights can be had."""
+    large = "timm/tf_efficientnet_lite0" if device.type == "cpu" else "timm/efficientnet_b0"
+    if side <= SMALL_PX:
+        return SMALL_BACKBONE, f"images of {side} px"
+    if weights == "none":
+        return SMALL_BACKBONE, "it learns fast without pretrained weights"
+    if weights == "auto" and (missing := why_no_pretrained(large)):
+        return SMALL_BACKBONE, f"it learns fast without pretrained weights, and those of {large} cannot be had: {missing}"
+    return large, f"images of {side} px, on {device.type}"
 
 
 def _rate(optimizer: str, scratch: bool) -> float:

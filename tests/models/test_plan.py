@@ -135,16 +135,18 @@ def test_where_it_computes_does_not_change_which_run_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size_px", "backbone", "chosen_px"),
+    ("size_px", "weights", "backbone", "chosen_px"),
     [
-        (4, "small/resnet9-16", 8),
-        (28, "small/resnet9-16", 28),
-        (100, "timm/tf_efficientnet_lite0", 96),
-        (300, "timm/tf_efficientnet_lite0", 128),
+        (4, "auto", "small/resnet9-16", 8),
+        (28, "auto", "small/resnet9-16", 28),
+        (100, "brought.safetensors", "timm/tf_efficientnet_lite0", 96),
+        (300, "brought.safetensors", "timm/tf_efficientnet_lite0", 128),
+        (300, "none", "small/resnet9-16", 96),
     ],
 )
-def test_images_choose_network_and_size(size_px: int, backbone: str, chosen_px: int) -> None:
-    settled, _ = resolve(config(), sized(make_competition(), size_px))
+def test_images_and_weights_choose_network_and_size(size_px: int, weights: str, backbone: str, chosen_px: int) -> None:
+    Path("brought.safetensors").touch()
+    settled, _ = resolve(config({"model": {"weights": weights}}), sized(make_competition(), size_px))
     assert (settled.model.backbone, settled.data.size_px) == (backbone, chosen_px)
 
 
