@@ -38,7 +38,7 @@ class CompetitionConfig(Section):
     slug: str | Auto = "auto"
     """Its name on Kaggle, as in kaggle.com/competitions/SLUG; auto: the name of the directory or zip."""
     metric: str | Auto = "auto"
-    """What the leaderboard scores by; `python -m competition list` names them all."""
+    """What the leaderboard scores by; `python -m competition list` names them all; auto: known by the slug, or guessed from the sample."""
     task: Literal["auto", "binary", "multiclass", "multilabel", "regression"] = "auto"
     """What a row's answer is."""
     labels: str | Auto = "auto"
@@ -49,7 +49,7 @@ class CompetitionConfig(Section):
     """The column or columns to predict; empty: detected."""
     sample: str | Auto = "auto"
     """The sample submission's path inside the competition."""
-    answer: Literal["auto", "probability", "probabilities", "label", "labels", "number"] = "auto"
+    answer: Literal["auto", "probability", "probabilities", "label", "labels", "ranked", "number"] = "auto"
     """What a submission holds for each row."""
 
 

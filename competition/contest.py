@@ -10,7 +10,7 @@ from competition.config import CompetitionConfig
 from competition.images import ImageSource
 from competition.task import Task
 
-Answer = Literal["probability", "probabilities", "label", "labels", "number"]
+Answer = Literal["probability", "probabilities", "label", "labels", "ranked", "number"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class SubmissionFormat:
             probabilities    one column a class (binary, multiclass, multilabel), columns named as classes
             label            the class's name as the train table writes it, in one column
             labels           names separated by spaces, in one column (multilabel)
+            ranked           the `places` likeliest names separated by spaces, best first, in one column (multiclass)
             number           in one column (regression)
     rows: one a submission row, in the sample's order with its repeats. First column is the id, the rest as in the sample,
           all as text, exactly as the file spells them (leading zeros kept).
@@ -41,6 +42,7 @@ class SubmissionFormat:
     rows: pd.DataFrame
     id_column: str
     answer_columns: tuple[str, ...]
+    places: int = 5  # names a row, for `ranked`
     file: str | None = None  # the sample's path in the competition, None where there was none
 
 

@@ -72,7 +72,7 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     frame = frame_of(train, target.kept)
     test_truth = _test_truth(test, target)
     submission, answer_reason = find_submission(target, sample, test.ids, ask)
-    metric = find_metric(target, sample, submission, ask)
+    metric = find_metric(name, target, sample, submission, ask)
     groups, group_reason = find_groups(frame, target.columns)
     notes += [*merged, *test.notes, *([f"{left:,} rows of {train.where} have no label: they are left out"] if left else [])]
     notes += [f"{path} was not opened: the folder of its name stands beside it" for path in files.left_out]

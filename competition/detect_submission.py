@@ -9,21 +9,24 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
+from competition.catalogue.metrics import METRIC_OF
 from competition.config import CompetitionConfig
 from competition.contest import Answer, Reason, SubmissionFormat
 from competition.detect_sample import Sample
 from competition.detect_target import Target
 from competition.detect_values import split_labels
 from competition.errors import CompetitionError, examples
+from competition.metrics import METRICS, check_metric
 from competition.task import Kind
 
 ROW_SUM_TOLERANCE = 0.02  # samples are often rounded: 0.33, 0.33, 0.33
 ANSWERS: dict[Kind, tuple[Answer, ...]] = {
     "binary": ("probability", "probabilities", "label"),
-    "multiclass": ("probabilities", "label"),
+    "multiclass": ("probabilities", "label", "ranked"),
     "multilabel": ("probabilities", "labels"),
     "regression": ("number",),
 }
+USUAL_PLACES = 5  # names a row of a ranking, where the sample shows none
 
 
 @dataclass(frozen=True)
@@ -66,18 +69,20 @@ def find_submission(target: Target, sample: Sample | None, test_ids: list[str], 
             f"{sample.path}: answer {answer!r} goes into one column, the sample has {len(sample.answer_columns)}: "
             f"{examples(sample.answer_columns)}"
         )
-    return SubmissionFormat(answer, sample.frame, sample.id_column, sample.answer_columns, sample.path), reason
+    places = (_ranking(target, sample) if answer == "ranked" else 0) or USUAL_PLACES
+    return SubmissionFormat(answer, sample.frame, sample.id_column, sample.answer_columns, places, sample.path), reason
 
 
-def find_metric(target: Target, sample: Sample | None, submission: SubmissionFormat, ask: CompetitionConfig) -> Reason:
-    """What the leaderboard probably scores by.
+def find_metric(name: str, target: Target, sample: Sample | None, submission: SubmissionFormat, ask: CompetitionConfig) -> Reason:
+    """What the leaderboard scores by: as asked for, as known of a competition of this name, or as is probable.
 
     Raises: CompetitionError for a metric asked for that is not known or does not fit the task.
     """
     if ask.metric != "auto":
-        from competition.metrics import check_metric
-
         return Reason("metric", check_metric(ask.metric, target.task), "asked for")
+    known = METRIC_OF.get(name)
+    if known is not None and target.task.kind in METRICS[known].tasks:
+        return Reason("metric", known, f"what {name} is known to be scored by")
     guess = _metric(target, sample, submission)
     return Reason("metric", guess.value, guess.why, guess.sure)
 
@@ -92,9 +97,21 @@ def _answer(target: Target, sample: Sample | None) -> Guess:
         return Guess("probabilities", f"the sample has {len(sample.answer_columns)} columns, one a class")
     if kind == "multilabel":
         return Guess("labels", "the sample has one column, and cells are lists")
+    if kind == "multiclass" and (places := _ranking(target, sample)):
+        return Guess("ranked", f"the sample names {places} classes a row, and a training row has one")
     if kind == "multiclass":
         return Guess("label", f"the sample has one column for {len(target.task.classes)} classes")
     return _binary_answer(target, sample)
+
+
+def _ranking(target: Target, sample: Sample) -> int:
+    """How many names the sample's cells list where one is enough; 0 where they are no lists, or names are not words."""
+    classes = set(target.task.classes)
+    if any(len(name.split()) != 1 for name in classes):
+        return 0
+    cells = [split_labels(cell, " ") for cell in sample.frame[sample.answer_columns[0]].tolist()]
+    lists = [names for names in cells if len(names) > 1 and not classes.isdisjoint(names)]
+    return max(map(len, lists)) if len(lists) * 2 > len(cells) else 0
 
 
 def _binary_answer(target: Target, sample: Sample) -> Guess:
@@ -126,8 +143,12 @@ def _metric(target: Target, sample: Sample | None, submission: SubmissionFormat)
         )
     if answer == "labels":
         return Guess("f1_micro", "lists of labels", False)
+    if answer == "ranked":
+        known = f"map{submission.places}" in METRICS
+        stands_in = "" if known else f"; MAP@{submission.places} is not known here, MAP@5 stands in"
+        return Guess(f"map{submission.places}" if known else "map5", f"{submission.places} names a row, best first{stands_in}", known)
     if answer == "label":
-        return _label_metric(target, sample)
+        return _label_metric(target)
     if len(target.columns) > 1:
         return Guess("roc_auc", f"{len(target.columns)} columns of 0 and 1: the mean of the columns' areas", False)
     values = _numbers(sample.frame[list(submission.answer_columns)].to_numpy().ravel().tolist()) if sample else None
@@ -136,13 +157,7 @@ def _metric(target: Target, sample: Sample | None, submission: SubmissionFormat)
     return Guess("log_loss", "one column a class", False)
 
 
-def _label_metric(target: Target, sample: Sample | None) -> Guess:
-    if sample is not None:
-        cells = sample.frame[sample.answer_columns[0]].str.strip()
-        several = [1 if cell in target.task.classes else len(split_labels(cell, " ")) for cell in cells.tolist()]
-        if sum(count > 1 for count in several) * 2 > len(several):
-            count = max(several)
-            return Guess("accuracy", f"class names; the sample lists {count} a row, best first, which looks like MAP@{count}", False)
+def _label_metric(target: Target) -> Guess:
     numbers = _numbers(list(target.task.classes))
     if (
         numbers is not None

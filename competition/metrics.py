@@ -169,10 +169,20 @@ def qwk(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
 
 def top5_error(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
     """Share of rows whose true class is not among the five likeliest (of equals, the first)."""
-    true = truth.argmax(axis=1)[:, None]
-    its = np.take_along_axis(probs, true, axis=1)
-    ahead = (probs > its) | ((probs == its) & (np.arange(probs.shape[1]) < true))
-    return float((ahead.sum(axis=1) >= 5).mean())
+    return float((_ahead(truth, probs) >= 5).mean())
+
+
+def map_at(places: int) -> Callable[[np.ndarray, np.ndarray, Task], float]:
+    """MAP@places: the mean of 1, 1/2, 1/3 ... for a true class that is named first, second, third ...; 0 behind the last place.
+
+    Mean average precision, as it is where one class a row is true.
+    """
+
+    def mean_precision(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+        ahead = _ahead(truth, probs)
+        return float(np.where(ahead < places, 1 / (1 + ahead), 0).mean())
+
+    return mean_precision
 
 
 def rmse(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
@@ -204,6 +214,13 @@ def _hits_and_misses(truth: np.ndarray, probs: np.ndarray, task: Task) -> tuple[
     """A column each: how often it is rightly chosen, and how often wrongly chosen or wrongly left out."""
     true, chosen = truth > THRESHOLD, decide(probs, task)
     return (true & chosen).sum(axis=0), (true ^ chosen).sum(axis=0)
+
+
+def _ahead(truth: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """How many classes are likelier than a row's true one; of equals, the first goes ahead."""
+    true = truth.argmax(axis=1)[:, None]
+    its = np.take_along_axis(probs, true, axis=1)
+    return ((probs > its) | ((probs == its) & (np.arange(probs.shape[1]) < true))).sum(axis=1)
 
 
 def _kappa(truth: np.ndarray, probs: np.ndarray, weights: np.ndarray) -> float:
@@ -239,6 +256,8 @@ METRICS: dict[str, Metric] = {
     "kappa": Metric(kappa, True, ONE_OF_MANY, "labels", "agreement beyond chance"),
     "qwk": Metric(qwk, True, ONE_OF_MANY, "labels", "kappa with squared distances between ordered classes"),
     "top5_error": Metric(top5_error, False, ("multiclass",), "probs", "share of rows whose class is not among the five likeliest"),
+    "map3": Metric(map_at(3), True, ("multiclass",), "probs", "one over the place of the true class among three, else 0"),
+    "map5": Metric(map_at(5), True, ("multiclass",), "probs", "one over the place of the true class among five, else 0"),
     "rmse": Metric(rmse, False, ("regression",), "probs", "root of the mean squared error"),
     "mae": Metric(mae, False, ("regression",), "probs", "mean absolute error"),
     "r2": Metric(r2, True, ("regression",), "probs", "share of the variance explained"),

@@ -200,6 +200,21 @@ def _labels(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition)
         yield Problem("warning", "every row holds a single number, and some graders expect text", examples(cells.ravel()))
 
 
+def _ranked(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition) -> Iterator[Problem]:
+    yield from _words(answers, rows, competition, str.split)
+    cells = answers.to_numpy(dtype=object)
+    named = np.array([[len(cell.split()) for cell in row] for row in cells], dtype=int).reshape(cells.shape)
+    distinct = np.array([[len(set(cell.split())) for cell in row] for row in cells], dtype=int).reshape(cells.shape)
+    places = competition.submission.places
+    if (named > places).any():
+        yield Problem("error", f"{_rows(named > places)} more than {places} labels", examples(cells[named > places]))
+    if (distinct < named).any():
+        yield Problem("error", f"{_rows(distinct < named)} the same label twice", examples(cells[distinct < named]))
+    few = (named > 0) & (named < min(places, len(competition.task.classes)))
+    if few.any():
+        yield Problem("warning", f"{_rows(few)} fewer than {places} labels: a further guess costs nothing", examples(cells[few]))
+
+
 def _words(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition, split: Callable[[str], list[str]]) -> Iterator[Problem]:
     classes = set(competition.task.classes)
     cells = answers.to_numpy(dtype=object)
@@ -251,9 +266,10 @@ def _shares(answers: pd.DataFrame, competition: Competition, oof: pd.DataFrame) 
                 "warning", f"the mean is {given.mean():.4g}, out of fold it is {predicted.mean():.4g} with standard deviation {spread:.4g}"
             )
         return
-    if asked.answer in ("label", "labels"):
+    if asked.answer in ("label", "labels", "ranked"):
         names = task.classes
-        cells = [[cell] if asked.answer == "label" else cell.split() for cell in answers.iloc[:, 0]]
+        words = {"label": lambda cell: [cell], "labels": str.split, "ranked": lambda cell: cell.split()[:1]}[asked.answer]
+        cells = [words(cell) for cell in answers.iloc[:, 0]]
         counts = Counter(word for words in cells for word in set(words))
         given = np.array([counts[name] / len(answers) for name in names])
         expected = decide(predicted, task, at_least_one=True).mean(axis=0)
@@ -311,5 +327,6 @@ CHECKS: dict[Answer, Callable[[pd.DataFrame, pd.DataFrame, Competition], Iterabl
     "probabilities": _probabilities,
     "label": _label,
     "labels": _labels,
+    "ranked": _ranked,
     "number": _number,
 }

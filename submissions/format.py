@@ -81,18 +81,36 @@ def label(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]
 
 
 def labels(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]:
-    """The names of all classes of at least 0.5, else of the likeliest one, in the classes' order, separated by spaces."""
+    """The names of all classes of at least 0.5, else of the likeliest one, in the classes' order, separated by spaces.
+
+    Where every row would hold a single number, one row gets its second likeliest class too: some graders would read numbers, not lists.
+    """
+    _require_words(competition)
     classes = competition.task.classes
-    if spaced := [name for name in classes if len(name.split()) != 1]:
-        raise SubmissionError(f"labels are separated by spaces, but {len(spaced):,} classes have spaces in their names: {examples(spaced)}")
     chosen = decide(values, competition.task, at_least_one=True)
+    if len(chosen) and (chosen.sum(axis=1) == 1).all() and all(name.isdecimal() for name in classes):
+        second = np.where(chosen, -1, values)
+        chosen[np.unravel_index(second.argmax(), second.shape)] = True
     cells = [" ".join(classes[place] for place in np.flatnonzero(row)) for row in chosen]
+    return {_only_column(competition): np.array(cells, dtype=object)}
+
+
+def ranked(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]:
+    """The names of the likeliest classes, best first (of equals, the first), as many as the sample lists, separated by spaces."""
+    _require_words(competition)
+    best_first = np.argsort(-values, axis=1, kind="stable")[:, : competition.submission.places]
+    cells = [" ".join(row) for row in np.array(competition.task.classes, dtype=object)[best_first]]
     return {_only_column(competition): np.array(cells, dtype=object)}
 
 
 def number(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]:
     """The number, kept within the smallest and largest of the training rows: graders of bounded targets refuse what lies outside."""
     return {_only_column(competition): np.clip(values[:, 0].astype(np.float64), competition.truth.min(), competition.truth.max())}
+
+
+def _require_words(competition: Competition) -> None:
+    if spaced := [name for name in competition.task.classes if len(name.split()) != 1]:
+        raise SubmissionError(f"labels are separated by spaces, but {len(spaced):,} classes have spaces in their names: {examples(spaced)}")
 
 
 def _scored(values: np.ndarray, competition: Competition) -> np.ndarray:
@@ -114,5 +132,6 @@ FORMATS: dict[Answer, Format] = {
     "probabilities": Format(probabilities, ("binary", "multiclass", "multilabel")),
     "label": Format(label, ("binary", "multiclass")),
     "labels": Format(labels, ("multilabel",)),
+    "ranked": Format(ranked, ("multiclass",)),
     "number": Format(number, ("regression",)),
 }

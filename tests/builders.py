@@ -35,7 +35,10 @@ def make_competition(
 
     submission: fields of SubmissionFormat that should be otherwise than usual.
     """
-    task = Task(kind, classes or CLASSES[kind])
+    usual = CLASSES[kind]
+    if answer == "ranked":  # its names are separated by spaces
+        usual = tuple(name.replace(" ", "_") for name in usual)
+    task = Task(kind, classes or usual)
     generator = np.random.default_rng(seed)
     answer = answer or ANSWERS[kind]
     columns = task.classes if answer == "probabilities" else ("target",)

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from competition.catalogue.metrics import METRIC_OF
 from competition.config import CompetitionConfig
 from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.load import load
-from competition.metrics import check_metric
+from competition.metrics import METRICS, check_metric
 from competition.show import toml_text
 
 Tree = dict[str, bytes | str]
@@ -413,11 +414,22 @@ LAYOUTS: dict[str, Layout] = {
         SPECIES,
         (9, 4),
     ),
+    "three answers a row": Layout(
+        lambda: usual(["w_1", "w_2", "new_whale"] * 3, ["new_whale w_1 w_2"] * 4, header="Image,Id"),
+        "multiclass",
+        "map3",
+        "ranked",
+        ("new_whale", "w_1", "w_2"),
+        (9, 4),
+    ),
+    "a class of several words that training lacks": Layout(
+        lambda: usual(CYCLE, ["Wild wheat"] * 4), "multiclass", "accuracy", "label", SPECIES, (9, 4)
+    ),
     "five answers a row": Layout(
         lambda: usual(["w_1", "w_2", "new_whale"] * 3, ["new_whale w_1 w_2 w_3 w_4"] * 4, header="Image,Id"),
         "multiclass",
-        "accuracy",
-        "label",
+        "map5",
+        "ranked",
         ("new_whale", "w_1", "w_2"),
         (9, 4),
     ),
@@ -772,3 +784,18 @@ def test_our_own_runs_inside_the_competition_are_passed_over(tmp_path: Path) -> 
     }
     tree = usual(CYCLE, CYCLE[:4])
     assert same(ask(put(tmp_path / "one", tree), slug="x"), ask(put(tmp_path / "two", tree | ours), slug="x"))
+
+
+def test_the_metric_of_a_known_competition_goes_by_its_name(tmp_path: Path) -> None:
+    tree = LAYOUTS["two classes, an empty sample"].tree()
+    (reason,) = [reason for reason in ask(put(tmp_path / "dogs-vs-cats-redux-kernels-edition", tree)).reasons if reason.what == "metric"]
+    assert (reason.value, reason.sure) == ("log_loss", True)
+    assert reason.why == "what dogs-vs-cats-redux-kernels-edition is known to be scored by"
+    assert ask(tmp_path / "dogs-vs-cats-redux-kernels-edition", metric="accuracy").metric == "accuracy"
+    assert ask(put(tmp_path / "other", tree), slug="dogs-vs-cats-redux-kernels-edition").metric == "log_loss"
+    assert ask(put(tmp_path / "petfinder-pawpularity-score", tree)).metric == "roc_auc"  # rmse does not fit two classes
+
+
+@pytest.mark.parametrize("name", METRIC_OF)
+def test_what_a_competition_is_known_to_be_scored_by_is_a_metric(name: str) -> None:
+    assert METRIC_OF[name] in METRICS

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from competition.catalogue.metrics import METRIC_OF
 from competition.config import CompetitionConfig
 from competition.contest import Competition
 from competition.load import load
@@ -40,7 +41,7 @@ TREES = {
     "plant-seedlings-classification": Known("multiclass", "accuracy", "label", 12),
     "ranzcr-clip-catheter-line-classification": Known("multilabel", "roc_auc", "probabilities", 9, 9),
     "siim-isic-melanoma-classification": Known("binary", "roc_auc", "probability", 2),
-    "whale-categorization-playground": Known("multiclass", "accuracy", "label", 15),
+    "whale-categorization-playground": Known("multiclass", "map5", "ranked", 15),
 }
 ZIPS = {
     "colon-cancer": (Known("binary", "roc_auc", "probability", 2), 1_500, 500),
@@ -72,6 +73,7 @@ def test_fifteen_layouts(name: str, tmp_path: Path) -> None:
     assert found.submission.rows.shape[0] == TEST
     giveaways = {"siim-isic-melanoma-classification": "only in train.csv and not used: 'diagnosis', 'benign_malignant'"}
     assert giveaways.get(name, "") in " ".join(found.notes)
+    assert load(CompetitionConfig(source=str((tmp_path / "public").rename(tmp_path / name)))).metric == METRIC_OF[name]
 
 
 @pytest.mark.parametrize("name", ZIPS)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from time import perf_counter
 
@@ -101,11 +102,19 @@ def by_scikit_learn(name: str, truth: np.ndarray, probs: np.ndarray, task: Task)
         "kappa": lambda: peer.cohen_kappa_score(true, chosen),
         "qwk": lambda: peer.cohen_kappa_score(grades.astype(int), guessed.astype(int), weights="quadratic"),
         "top5_error": lambda: 1 - peer.top_k_accuracy_score(true, probs, k=5),
+        "map3": lambda: _map_of_found(lambda k: peer.top_k_accuracy_score(true, probs, k=k), 3),
+        "map5": lambda: _map_of_found(lambda k: peer.top_k_accuracy_score(true, probs, k=k), 5),
         "rmse": lambda: peer.root_mean_squared_error(numbers, sizes),
         "mae": lambda: peer.mean_absolute_error(numbers, sizes),
         "r2": lambda: peer.r2_score(numbers, sizes),
     }
     return float(computed[name]())
+
+
+def _map_of_found(found: Callable[[int], float], places: int) -> float:
+    """MAP from how many are found among the first 1, 2, ...: each place adds its own, over its number."""
+    shares = [0.0, *(found(k) for k in range(1, places + 1))]
+    return sum((after - before) / k for k, (before, after) in enumerate(pairwise(shares), start=1))
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
@@ -148,6 +157,14 @@ def test_top5_error_of_many_classes() -> None:
     probs = np.tile(np.linspace(0.2, 0.05, 8, dtype=np.float32), (8, 1))
     assert score("top5_error", np.eye(8, dtype=np.float32), probs, task) == 3 / 8
     assert score("top5_error", np.eye(8, dtype=np.float32), np.full((8, 8), 0.125), task) == 3 / 8  # equals do not all count as first
+
+
+@pytest.mark.parametrize(("name", "value"), [("map3", (1 + 1 / 2 + 1 / 3) / 8), ("map5", (1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5) / 8)])
+def test_map_of_a_true_class_at_each_place(name: str, value: float) -> None:
+    task = Task("multiclass", tuple("abcdefgh"))
+    probs = np.tile(np.linspace(0.2, 0.05, 8, dtype=np.float32), (8, 1))
+    assert score(name, np.eye(8, dtype=np.float32), probs, task) == pytest.approx(value)
+    assert score(name, np.eye(8, dtype=np.float32), np.full((8, 8), 0.125), task) == pytest.approx(value)  # of equals, the first
 
 
 def test_qwk_weighs_by_numeric_order() -> None:

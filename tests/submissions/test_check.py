@@ -271,3 +271,15 @@ def test_a_byte_order_mark_windows_lines_and_quotes_are_read(tmp_path: Path) -> 
 def test_errors_come_before_warnings() -> None:
     frame = changed(replace(BINARY, metric="log_loss"), "target", "1", "", "2")[["target", "id"]]
     assert [problem.severity for problem in check(frame, replace(BINARY, metric="log_loss"))] == ["error", "error", "warning", "warning"]
+
+
+def test_a_ranking() -> None:
+    whales = make_competition("multiclass", answer="ranked", classes=("w_1", "w_2", "w_3", "w_4"), places=3, metric="map3")
+    assert told(changed(whales, "target", "w_1 w_2 w_3 w_4"), whales) == ["error: 1 row has more than 3 labels: 'w_1 w_2 w_3 w_4'"]
+    assert told(changed(whales, "target", "w_1 w_1 w_3"), whales) == ["error: 1 row has the same label twice: 'w_1 w_1 w_3'"]
+    assert told(changed(whales, "target", "w_1"), whales) == [
+        "warning: 1 row has fewer than 3 labels: a further guess costs nothing: 'w_1'"
+    ]
+    assert told(changed(whales, "target", "w_1 w_2 w_9"), whales) == [
+        "error: 1 label is none of the 4 classes ('w_1', 'w_2', 'w_3' and 1 more): 'w_9'"
+    ]

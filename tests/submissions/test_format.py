@@ -92,6 +92,22 @@ def test_several_labels_are_separated_by_spaces_and_there_is_at_least_one() -> N
     assert frame["target"].tolist() == ["rust 12", "7", "rust scab 12 7"]
 
 
+def test_where_all_would_be_single_numbers_one_row_gets_a_second() -> None:
+    competition = make_competition("multilabel", rows=2, classes=("7", "12", "3"))
+    frame = submission_frame(table_of(competition, [[0.9, 0.1, 0.2], [0.1, 0.4, 0.3]]), competition)
+    assert frame["target"].tolist() == ["7", "12 3"]
+    named = make_competition("multilabel", rows=2, classes=("a", "12", "3"))
+    assert submission_frame(table_of(named, [[0.9, 0.1, 0.2], [0.1, 0.4, 0.3]]), named)["target"].tolist() == ["a", "12"]
+
+
+def test_a_ranking_names_the_likeliest_best_first() -> None:
+    competition = make_competition("multiclass", rows=2, answer="ranked", classes=("w_1", "w_2", "new", "w_3"), places=3, metric="map3")
+    frame = submission_frame(table_of(competition, [[0.1, 0.2, 0.3, 0.4], [0.25, 0.25, 0.25, 0.25]]), competition)
+    assert frame["target"].tolist() == ["w_3 new w_2", "w_1 w_2 new"]
+    few = make_competition("multiclass", rows=1, answer="ranked", classes=("w_1", "w_2"))
+    assert submission_frame(table_of(few, [[0.4, 0.6]]), few)["target"].tolist() == ["w_2 w_1"]
+
+
 def test_a_number_stays_within_the_training_rows() -> None:
     competition = replace(make_competition("regression", rows=3), truth=np.array([[1], [100]], np.float32))
     frame = submission_frame(table_of(competition, [[-3], [41.625], [100.2]]), competition)
