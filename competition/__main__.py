@@ -19,14 +19,23 @@ def list_names() -> None:
     """The competitions, metrics and recipes that are known by name."""
     from competition.catalogue import CATALOGUE
     from competition.console import table
-    from competition.metrics import METRICS
+    from competition.metrics import METRICS, PLACES, USUAL_PLACES
     from competition.settings import RECIPES
 
     table("competitions", ["name"], [[name] for name in sorted(CATALOGUE)])
     table(
         "metrics",
         ["name", "better", "for", "what it is"],
-        [[name, "high" if m.greater_is_better else "low", ", ".join(m.tasks), m.doc] for name, m in METRICS.items()],
+        [
+            [
+                f"{name} (or another of {len(PLACES)})" if m.places else name,
+                "high" if m.greater_is_better else "low",
+                ", ".join(m.tasks),
+                m.doc,
+            ]
+            for name, m in METRICS.items()
+            if m.places in (0, USUAL_PLACES)
+        ],
     )
     table("recipes", ["name"], [[str(path.relative_to(RECIPES).with_suffix(""))] for path in sorted(RECIPES.rglob("*.toml"))])
 

@@ -157,9 +157,12 @@ def open_packed_tar(opener: Callable[..., Any], span: Span, where: str) -> Folde
 def open_7z(span: Span, where: str) -> Folder:
     """A 7z packs files together, so it has no random access either: it is unpacked once into a temporary directory."""
     try:
-        import py7zr  # type: ignore[import-not-found]
+        import py7zr
+        import py7zr.exceptions
     except ImportError:
-        raise CompetitionError(f"{where}: 7z archives need the package py7zr (pip install py7zr), or unpack it beside") from None
+        raise CompetitionError(
+            f"{where}: 7z archives need the package py7zr (pip install 'podium[archives]'), or unpack it beside"
+        ) from None
     directory = Path(tempfile.mkdtemp(prefix="competition-"))
     try:
         with py7zr.SevenZipFile(BufferedReader(_Stream(span)), "r") as archive:

@@ -20,6 +20,7 @@ from competition.images import ImageSource
 
 LAYOUT = 1  # raised whenever the same image would give other pixels, so that older caches are left alone
 SHOWN = 3
+MOST_CHANNELS = 4
 
 
 def pixels(
@@ -47,16 +48,24 @@ def pixels(
 
 
 def fit_square(image: np.ndarray, size_px: int, channels: int, interpolation: str) -> np.ndarray:
-    """uint8 H x W x C of any size as S x S x `channels`; shrinks by area (no aliasing), enlarges by the interpolation."""
+    """uint8 H x W x C of any size as S x S x `channels`; shrinks by area (no aliasing), enlarges by the interpolation.
+
+    One channel of many is the mean of all.
+    """
     import cv2
 
     if image.shape[2] != channels:
-        if channels == 1:
+        if channels == 1 and image.shape[2] == 3:
             image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
+        elif channels == 1:
+            image = image.mean(axis=2, keepdims=True).round().astype(np.uint8)
         elif image.shape[2] == 1:
             image = np.repeat(image, channels, axis=2)
         else:
             raise CompetitionError(f"it has {image.shape[2]} channels where {channels} are asked for (--data.channels)")
+    if channels > MOST_CHANNELS:  # cv2 shrinks four at the most
+        parts = np.array_split(image, -(-channels // MOST_CHANNELS), axis=2)
+        return np.concatenate([fit_square(np.ascontiguousarray(part), size_px, part.shape[2], interpolation) for part in parts], axis=2)
     height, width = image.shape[:2]
     if (height, width) == (size_px, size_px):
         return image

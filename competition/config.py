@@ -6,6 +6,7 @@ device before a run starts (models/plan.py); a run writes what it resolved to it
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +18,7 @@ Auto = Literal["auto"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+SECONDS_OF = {"s": 1, "m": 60, "h": 3600}
 
 
 def flag(name: str) -> object:
@@ -39,7 +41,7 @@ class CompetitionConfig(Section):
     """Its name on Kaggle, as in kaggle.com/competitions/SLUG; auto: the name of the directory or zip."""
     metric: str | Auto = "auto"
     """What the leaderboard scores by; `python -m competition list` names them all; auto: known by the slug, or guessed from the sample."""
-    task: Literal["auto", "binary", "multiclass", "multilabel", "regression"] = "auto"
+    task: Literal["auto", "binary", "multiclass", "ordinal", "multilabel", "regression"] = "auto"
     """What a row's answer is."""
     labels: str | Auto = "auto"
     """The label table's path inside the competition, or `folders` where the folder is the label."""
@@ -58,10 +60,16 @@ class FoldsConfig(Section):
 
     count: Annotated[int, Field(ge=2, le=100)] = 5
     """Number of folds."""
-    scheme: Literal["stratified", "plain"] = "stratified"
-    """stratified: every fold has the classes in equal shares; plain: shuffled only."""
+    scheme: Literal["auto", "stratified", "iterative", "stratified_group", "group", "time", "column", "plain"] = "auto"
+    """stratified: every fold has the classes in equal shares; iterative: so as far as it goes, for several labels and rare classes;
+    stratified_group: so, with groups kept together; group: kept together only; time: fold after fold along a column; column: a
+    column says the fold; plain: shuffled only. auto: by the groups, the task and the rarest class."""
+    groups: str = "auto"
+    """Rows that stay together: a column of the label table, a .csv of id,group, or none; auto: what was detected."""
+    column: str = ""
+    """For time and column: the column of the label table."""
     seed: int = 0
-    """Which cut."""
+    """Which cut. Runs with several seeds are a repeated cross-validation; predict.py RUN RUN averages them."""
 
 
 class DataConfig(Section):
@@ -71,6 +79,14 @@ class DataConfig(Section):
     """Side of the square that images are resized to, pixels."""
     channels: Count | Auto = "auto"
     """1: grey, 3: RGB, more: as the images have them; auto: grey where all looked-at images are."""
+    start_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Progressive resizing: the share of the side that batches have at first; it grows over the first two thirds of the run."""
+    corrections: str = ""
+    """A .csv of id,do,label: training labels to drop, relabel or soften; `python -m folds suspects RUN` writes one."""
+    pseudo: Annotated[str, flag("pseudo")] = ""
+    """A run's directory: test images are trained on too, fold by fold with what the same fold of that run predicts for them."""
+    pseudo_sure: Share = 0.8
+    """Test images of which no class is at least so likely are left out; of several labels and numbers all are used."""
 
 
 class AugmentConfig(Section):
@@ -88,6 +104,8 @@ class AugmentConfig(Section):
     """Beta parameter of cutmix; 0: off. With both on, each batch takes one of them."""
     mix_share: Share = 1.0
     """Share of the batches that are mixed, where mixup or cutmix is on."""
+    calm_share: Share = 0.0
+    """Last share of the run in which images are only mirrored and moved a little (light), and not mixed."""
 
 
 class ModelConfig(Section):
@@ -99,13 +117,53 @@ class ModelConfig(Section):
     """pretrained: from the hub; none: random; FILE: a .safetensors of the backbone; auto: pretrained where they can be had."""
     drop: Share = 0.0
     """Dropout before the last layer."""
+    drop_samples: Count = 1
+    """Dropout masks that the last layer sees each image through, its outputs averaged (multi-sample dropout)."""
     drop_path: Share = 0.0
     """Stochastic depth, where the backbone has it."""
+    pool: Literal["native", "avg", "max", "catavgmax", "gem"] = "native"
+    """How a timm backbone's map of features becomes one row: gem: a mean of powers, learned; native: as it does it itself."""
+    freeze: tuple[str, ...] = ()
+    """Parts that stay as they are, with their batch-norm statistics: conv_stem, blocks.0; `python -m models summary` names them."""
+    freeze_norm: bool = False
+    """Whether the statistics of all batch norms stay as they are."""
+
+
+def seconds_of(text: str) -> float:
+    """Of 90s, 20m, 8.5h, or a bare number of seconds; inf of an empty text.
+
+    Raises: ValueError for anything else, or nothing.
+    """
+    if not text:
+        return math.inf
+    number, unit = (text[:-1], text[-1]) if text[-1] in SECONDS_OF else (text, "s")
+    try:
+        seconds = float(number) * SECONDS_OF[unit]
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"a time like 90s, 20m or 8.5h is needed, not {text!r}")
+    return seconds
+
+
+def _checked_time(text: str) -> str:
+    seconds_of(text)
+    return text
 
 
 class OptimConfig(Section):
     """The training of one fold."""
 
+    method: Literal["train", "probe"] = "train"
+    """train: all weights, by gradient. probe: the backbone stays as it is and looks at each image once; a regularised linear model is
+    fitted on what it gives, and epochs, rates and augmentation play no part."""
+    effort: Literal["quick", "standard", "strong"] = "standard"
+    """What the choices that are left auto may cost: backbone, size, epochs and augmentation."""
+    budget: Annotated[str, flag("budget"), pydantic.AfterValidator(_checked_time)] = ""
+    """A time like 20m, 90s or 8.5h, within which all the asked folds are trained, validated and saved. The size of the images is chosen
+    by what the machine can do, and the learning rate follows the clock; `epochs` is then the most that are done."""
+    planned: tuple[str, ...] = ()
+    """Filled in by a run with a budget: what it chose by measuring, which is no part of what the run is called."""
     epochs: Count | Auto = "auto"
     batch: Count | Auto = "auto"
     """Images a step, over all processes together."""
@@ -118,6 +176,10 @@ class OptimConfig(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     momentum: Share = 0.9
     """For the optimizers that have one."""
+    head_lr: Positive = 1.0
+    """The last layer learns faster by this factor."""
+    head_first: Share = 0.0
+    """Share of the run in which only the last layer learns, before the rest joins it."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Each layer away from the head learns slower by this factor (timm)."""
     schedule: Literal["cosine", "onecycle", "plateau", "constant"] = "cosine"
@@ -129,10 +191,17 @@ class OptimConfig(Section):
     clip_norm: Annotated[float, Field(ge=0)] = 1.0
     """Gradients longer than this are shortened to it; 0: never."""
     loss: str | Auto = "auto"
-    """auto: cross-entropy, binary cross-entropy or squared error, by the task."""
+    """auto: cross-entropy, binary cross-entropy, a cumulative link or squared error, by the task. Others: focal, asymmetric, mae,
+    huber; bce of a regression keeps the number between the smallest and the largest of training."""
+    class_weights: Literal["none", "sqrt", "balanced"] = "none"
+    """Rare classes cost more: balanced: by how rare they are; sqrt: by its root. Probabilities are then no longer calibrated."""
+    sampler: Literal["plain", "balanced"] = "plain"
+    """plain: each image once an epoch; balanced: as many images, drawn so that each class is shown as often."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of the averaged weights, a step; 0: off. With it, the averaged weights are the ones that are scored and kept."""
+    average_last: Share = 0.0
+    """Weights at the ends of the epochs in this last share of the run are averaged (SWA), scored and kept; 0: off."""
     keep: Literal["last", "best"] = "last"
     """best: the epoch with the best held-out score. It was chosen on the fold that is scored, so the score flatters; the ledger says so."""
 
@@ -156,11 +225,15 @@ class MachineConfig(DeviceConfig):
     """Where and how it trains. Nothing here changes what a run is, and a run's config.toml leaves it out."""
 
     fold: Annotated[str, flag("fold")] = "0"
-    """Which folds now: 0, or 0,2, or all."""
+    """Which folds now: 0, or 0,2, or all; full: after the folds, one more model on all rows, for as many epochs as they needed."""
     workers: Annotated[int, Field(ge=0)] | Auto = "auto"
     """Processes that prepare batches, beside the one that trains."""
+    audit: bool = True
+    """Before a competition's first training, look for duplicates that would leak between folds (up to 5,000 images)."""
     parallel_folds: Count | Auto = "auto"
     """Folds trained side by side."""
+    fold_seconds: Positive | None = None
+    """What a fold may take; set by a run with a budget for the folds that it trains side by side."""
     save_seconds: Annotated[float, Field(ge=0)] = 60.0
     """A fold saves its state at each epoch's end, and within an epoch each so many seconds."""
 
@@ -184,8 +257,24 @@ class Config(Section):
 
     def digest(self) -> str:
         """Six hex digits of all that makes this run what it is: not the machine, the name, the recipe or the place of the data."""
-        tree = self.model_dump(mode="json", exclude={"machine": True, "name": True, "recipe": True, "competition": {"source"}})
-        return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:6]
+        apart = {"machine": True, "name": True, "recipe": True, "competition": {"source"}, "optim": {"effort"}}
+        # what is as it always is plays no part, so that a setting that is added later leaves the names of runs as they are;
+        # and a file is what it says, wherever it lies
+        tree = self.model_dump(mode="json", exclude=apart, exclude_defaults=True)
+        for section, key in (name.split(".") for name in ("optim.planned", *self.optim.planned)):
+            tree.get(section, {}).pop(key, None)
+        for section, key in (("data", "corrections"), ("folds", "groups"), ("model", "weights")):
+            named = tree.get(section, {}).get(key, "")
+            if named.endswith((".csv", ".safetensors")) and Path(named).is_file():
+                tree[section][key] = hashlib.sha256(Path(named).read_bytes()).hexdigest()
+        if self.data.pseudo:
+            tree["data"]["pseudo"] = Path(self.data.pseudo).name
+        told = {section: values for section, values in tree.items() if values != {}}
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:6]
+
+    def run_directory(self, competition: str) -> Path:
+        """Where this run of a competition stands."""
+        return self.machine.runs / competition / f"{self.name}-{self.digest()}"
 
 
 class PredictConfig(Section):
@@ -197,8 +286,11 @@ class PredictConfig(Section):
     """A competition's name, directory or zip; empty: the one of competition.toml, else of the runs named, else digits."""
     views: str = "auto"
     """Test-time views: identity, flips, d4, crops; auto: those the run's augmentation allows."""
-    blend: Literal["mean"] = "mean"
-    """How folds and runs become one table."""
+    members: Literal["folds", "full", "both"] = "folds"
+    """Which of a run's models: those of its folds, or the one that `train.py --fold full` fitted on all rows, or both, equally."""
+    blend: str = "mean"
+    """How runs become one table: mean, geometric, rank, power, best, greedy, stacking; auto: the best of them out of fold. Any but
+    mean must beat equal weights by more than chance."""
     output: Path | None = None
     """The CSV; none: runs/COMPETITION/submissions/TIME-RUN-cvSCORE.csv."""
     machine: DeviceConfig = DeviceConfig()

@@ -28,11 +28,11 @@ class SubmissionFormat:
     """What a submission file looks like.
 
     answer: probability      of the positive class, in one column (binary)
-            probabilities    one column a class (binary, multiclass, multilabel), columns named as classes
+            probabilities    one column a class (all but regression), columns named as classes
             label            the class's name as the train table writes it, in one column
             labels           names separated by spaces, in one column (multilabel)
             ranked           the `places` likeliest names separated by spaces, best first, in one column (multiclass)
-            number           in one column (regression)
+            number           in one column, or in one for each target (regression)
     rows: one a submission row, in the sample's order with its repeats. First column is the id, the rest as in the sample,
           all as text, exactly as the file spells them (leading zeros kept).
     answer_columns: the columns that are filled in; a subset of the classes for `probabilities`.
@@ -72,3 +72,8 @@ class Competition:
     test_truth: np.ndarray | None = None
     notes: tuple[str, ...] = field(default=())
     settled: CompetitionConfig | None = None
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether an answer may be no label at all: some training rows have none."""
+        return self.task.kind == "multilabel" and bool((self.truth.sum(axis=1) == 0).any())

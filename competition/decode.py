@@ -1,4 +1,4 @@
-"""An image file's bytes -> uint8 H x W x C, C of 1 (grey) or 3 (RGB); the same for every lossless form of a picture.
+"""An image file's bytes -> uint8 H x W x C, C of 1 (grey) or 3 (RGB), or of any number for arrays; the same for every lossless form.
 
 What has no one right answer is settled so: turned as its EXIF orientation says; transparent parts lie on white; of 16 bits the
 high 8 stay; a palette of greys is grey; a GIF gives its first frame, a TIFF its first page. A file that is cut or damaged is an error.
@@ -13,9 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from competition import arrays
+from competition.dicom import dicom_shape, is_dicom, read_dicom
 from competition.errors import CompetitionError
 
 JPEG, PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
+TIFF = (b"II*\0", b"MM\0*")
 END_OF_JPEG, END_OF_PNG = b"\xff\xd9", b"IEND\xaeB`\x82"
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 PNG_GREY, PNG_RGB = 0, 2
@@ -39,6 +42,10 @@ def decode(content: bytes, key: str) -> np.ndarray:
         return _decode_jpeg(content, key)
     if content[:8] == PNG:
         return _decode_png(content, key)
+    if content[:6] == arrays.MARK:
+        return arrays.read_npy(content, key)
+    if is_dicom(content):
+        return read_dicom(content, key)
     return _decode_by_pillow(content, key)
 
 
@@ -52,6 +59,12 @@ def shape_of(head: bytes) -> Shape | None:
             return Shape(height, width, 1)
         if colour == PNG_RGB or colour == 6:
             return Shape(height, width, 3)
+    if head[:6] == arrays.MARK:
+        shape = arrays.npy_shape(head)
+        return Shape(*shape) if shape else None
+    if is_dicom(head):
+        shape = dicom_shape(head)
+        return Shape(*shape) if shape else None
     from PIL import Image
 
     try:
@@ -134,11 +147,23 @@ def _decode_by_pillow(content: bytes, key: str) -> np.ndarray:
     except CompetitionError:
         raise
     except Image.UnidentifiedImageError:
+        if content[:4] in TIFF and (pixels := _decode_tiff_by_cv2(content)) is not None:
+            return arrays.as_image(pixels, key)
         raise _bad(key, f"this is no image ({len(content):,} bytes, begins with {content[:8]!r})") from None
     except Image.DecompressionBombError as error:
         raise _bad(key, f"the image is too large: {error}") from None
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error) as error:
         raise _bad(key, f"the image is cut or damaged ({error})") from None
+
+
+def _decode_tiff_by_cv2(content: bytes) -> np.ndarray | None:
+    """RGB in the file's own type: fractions in several channels, which Pillow does not read."""
+    import cv2
+
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is not None and pixels.ndim == 3 and pixels.shape[2] in (3, 4):
+        return pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]  # cv2 has blue first
+    return pixels
 
 
 def _eight_bits(image, key: str) -> np.ndarray:  # type: ignore[no-untyped-def]
@@ -147,7 +172,7 @@ def _eight_bits(image, key: str) -> np.ndarray:  # type: ignore[no-untyped-def]
     if image.mode in SIXTEEN_BITS:
         return (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)[..., None]
     if image.mode in ("I", "F"):
-        raise _bad(key, "pixels of 32 bits: their range is not known, save the image with 8 or 16 bits")
+        return arrays.as_image(np.asarray(image), key)
     grey = image.mode in ("1", "L", "LA", "La") or (image.mode == "P" and _grey_palette(image))
     if image.has_transparency_data:
         image = image.convert("RGBA")

@@ -5,6 +5,7 @@
 What CompetitionConfig sets is taken as said; what is impossible is one CompetitionError.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,20 +15,23 @@ from competition.config import CompetitionConfig
 from competition.contest import Competition, Reason
 from competition.detect_groups import find_groups
 from competition.detect_labels import FOLDERS, NAMES, Rows, folder_rows, image_tables, label_table, name_rows, table_rows
+from competition.detect_other import many_an_id, refuse_confidences, refuse_places
 from competition.detect_pixels import pixel_test, pixel_train
 from competition.detect_repeats import one_row_an_image
 from competition.detect_sample import Sample, find_sample
-from competition.detect_submission import find_metric, find_submission
+from competition.detect_submission import find_metric, find_submission, known_metric
 from competition.detect_target import Target, encode, find_target, frame_of
 from competition.detect_test import AnswerRows, found_test, sample_test
 from competition.errors import CompetitionError, examples
 from competition.files import Files
+from competition.headers import IMAGE
 from competition.image_index import ImageIndex, no_images, role_of_file
 from competition.images import FileImages, ImageSource
 from competition.pixels import PixelColumns
 from competition.text_tables import Tables, read_tables
 
 SHOWN_TABLES = 6
+MOST_ID_COLUMNS, MOST_TRIED = 3, 12  # of a table, and of all: where no column names images, these are asked what they may mean
 NOT_FOUND = {
     "auto": "no table has a column that names images",
     FOLDERS: "images do not lie in folders of classes",
@@ -44,7 +48,9 @@ def detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
         return _detect(files, name, ask)
     except CompetitionError as error:
         if files.unopened:
-            raise CompetitionError(f"{error} Could not be opened: {'; '.join(files.unopened.values())}") from None
+            unopened = list(files.unopened.values())
+            more = f"; and {len(unopened) - 3} more" if len(unopened) > 3 else ""
+            raise CompetitionError(f"{str(error).rstrip('.')}. Could not be opened: {'; '.join(unopened[:3])}{more}") from None
         raise
 
 
@@ -56,6 +62,9 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     if not len(index) and not pixel_tables:
         raise no_images(files.paths, where)
     sample = find_sample(tables, index, ask)
+    if sample is not None:
+        refuse_places(sample.path, sample.answer_columns, ask)
+        refuse_confidences(sample.path, sample.frame[sample.answer_columns[0]].unique() if len(sample.answer_columns) == 1 else (), ask)
     images: ImageSource
     if len(index):
         images = FileImages(files)
@@ -66,7 +75,8 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
         train, table, reason = pixel_train(tables, sample, ask)
         test = pixel_test(tables, table, sample, where)
         reasons, notes, test_columns = [reason], [], []
-    target = find_target(train, sample, test_columns, ask)
+    target = find_target(train, sample, test_columns, ask, known_metric(name, ask))
+    refuse_places(train.where, target.columns, ask)
     left = int((~target.kept).sum())
     train, target, merged = one_row_an_image(train, target)
     frame = frame_of(train, target.kept)
@@ -75,10 +85,13 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     metric = find_metric(name, target, sample, submission, ask)
     groups, group_reason = find_groups(frame, target.columns)
     notes += [*merged, *test.notes, *([f"{left:,} rows of {train.where} have no label: they are left out"] if left else [])]
+    notes += tables.notes
     notes += [f"{path} was not opened: the folder of its name stands beside it" for path in files.left_out]
     notes += [f"not opened: {reason}" for reason in files.unopened.values()]
     notes += [f"not read: {reason}" for reason in tables.unread.values()]
-    if only_in_train := _only_in_train(train, target, test_columns, groups):
+    if beside := [f"{group.folder} ({len(group.paths):,})" for group in index.groups.values() if group.beside]:
+        notes.append(f"not used, for their names are of pictures that belong to others: {examples(beside)}")
+    if only_in_train := _only_in_train(train, target, test_columns, group_reason):
         notes.append(f"only in {train.where} and not used: {examples(only_in_train)}")
     found = [
         _what_is_there(index, tables),
@@ -132,9 +145,12 @@ def _from_files(
     candidates = image_tables(tables, index, sample, ask.id_column)
     train, reason, notes = _training_rows(candidates, tables, index, sample, ask, where)
     test = sample_test(sample, tables, index, train, where) if sample else found_test(candidates, index, train, where)
-    overlap = set(train.images) & set(test.images)
-    if overlap:
-        raise CompetitionError(f"{where}: {len(overlap):,} images are in training and test: {examples(sorted(overlap))}")
+    in_test = set(test.images)
+    if overlap := sum(image in in_test for image in train.images):
+        if overlap == len(train.images):
+            raise CompetitionError(f"{where}: all images that {train.where} labels are test images: {examples(train.images)}")
+        notes.append(f"{overlap:,} rows of {train.where} are of test images: they are left out of training")
+        train = train.only([image not in in_test for image in train.images])
     return train, test, [reason], notes
 
 
@@ -166,17 +182,39 @@ def _training_rows(candidates, tables: Tables, index: ImageIndex, sample: Sample
             Reason("labels", NAMES, f"files are called {examples(dict.fromkeys(rows.frame['label']))} and a number", sure=False),
             notes,
         )
+    if tables.unread and not tables.of:
+        raise CompetitionError(f"{where}: no table could be read: {examples(tables.unread.values())}")
     why = [text for kind, text in NOT_FOUND.items() if ask.labels in ("auto", kind)]
     unread = f"; not read: {examples(tables.unread.values())}" if tables.unread else ""
     raise CompetitionError(
         f"{where}: no labels were found: {', '.join(why)}. Tables: {examples(tables.of, 8) or 'none'}; "
-        f"{len(index):,} images, such as {examples(paths[:1] or index.of_role('test')[:1])}{unread}"
+        f"{len(index):,} images, such as {examples(paths[:1] or index.of_role('test')[:1])}{unread}."
+        + (_many_an_id(tables, index) or _what_to_do(index))
     )
+
+
+def _many_an_id(tables: Tables, index: ImageIndex) -> str:
+    columns = (table.frame[name].head(2).tolist() for table in tables.of.values() for name in table.frame.columns[:MOST_ID_COLUMNS])
+    return next(
+        (
+            found
+            for values in itertools.islice(columns, MOST_TRIED)
+            if min(map(len, values), default=0) > 1 and (found := many_an_id(values, index))
+        ),
+        "",
+    )
+
+
+def _what_to_do(index: ImageIndex) -> str:
+    masks = [group.folder for group in index.groups.values() if group.beside]
+    if masks:
+        return f" {examples(masks)} hold pictures that belong to others: competitions about masks are not what this is made for"
+    return " A table should have a column of ids or file names and a column of labels: name them by --competition.labels and .id-column"
 
 
 def _folders_of_roles(index: ImageIndex) -> Rows | None:
     """Training and validation folders, each with classes below, as one."""
-    parts = [folder_rows(group.paths) for group in index.groups.values() if group.role in ("train", "val")]
+    parts = [folder_rows(group.paths) for group in index.groups.values() if group.role in ("train", "val") and not group.beside]
     if len(parts) < 2 or any(part is None for part in parts):
         return None
     rows = [part for part in parts if part is not None]
@@ -191,15 +229,20 @@ def _columns_of_test(tables: Tables, train: Rows, sample: Sample | None) -> list
     """The columns that the test rows have too, from the table beside the label table that has them."""
     asked = set(sample.answer_columns) if sample else set()
     for path, table in tables.of.items():
-        if path != train.where and (sample is None or path != sample.path) and role_of_file(path) == "test":
+        if path == train.where or (sample is not None and path == sample.path) or list(table.frame.columns) == [IMAGE]:
+            continue
+        if role_of_file(path) == "test":
+            if set(train.frame.columns) <= set(table.frame.columns):
+                continue  # it has the labels too, and tells nothing about them
             return [column for column in table.frame.columns if column not in asked]
     return []
 
 
-def _only_in_train(train: Rows, target: Target, test_columns: Sequence[str], groups: pd.Series | None) -> list[str]:
+def _only_in_train(train: Rows, target: Target, test_columns: Sequence[str], groups: Reason | None) -> list[str]:
     if not test_columns:
         return []
-    return [name for name in train.frame.columns if name and name not in (train.column, *target.columns, *test_columns)]
+    known = (train.column, *target.columns, *test_columns, *([groups.value] if groups else []))
+    return [name for name in train.frame.columns if name and name not in known]
 
 
 def _test_truth(test: AnswerRows, target: Target) -> np.ndarray | None:

@@ -1,22 +1,95 @@
-"""Which training rows belong together (one patient, one plant), so that folds can keep them together."""
+"""Which training rows belong together (one patient, one camera), so that folds can keep them together."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
 from competition.contest import Reason
+from competition.errors import examples
 from competition.image_index import words
 
-GROUP_WORDS = frozenset(["patient", "subject", "person", "individual", "case", "study", "series", "session", "group"])
+GROUP_WORDS = frozenset(
+    [
+        "patient",
+        "subject",
+        "person",
+        "individual",
+        "animal",
+        "driver",
+        "donor",
+        "user",
+        "case",
+        "study",
+        "series",
+        "session",
+        "group",
+        "location",
+        "sequence",
+        "seq",
+        "scene",
+        "video",
+        "clip",
+        "camera",
+        "slide",
+        "specimen",
+        "experiment",
+    ]
+)
+WITH_ID_WORDS = frozenset(["site", "plot", "field", "batch", "family"])  # of whom or what only with "id" beside: a body has sites too
+MEASURE_WORDS = frozenset(  # what is told about them: Patient Age, seq_num_frames
+    [
+        "age",
+        "sex",
+        "gender",
+        "weight",
+        "height",
+        "size",
+        "num",
+        "number",
+        "count",
+        "total",
+        "frames",
+        "frame",
+        "width",
+        "length",
+        "date",
+        "time",
+        "year",
+        "type",
+        "name",
+        "position",
+        "order",
+    ]
+)
 FEWEST_GROUPS = 10
+LARGEST_SHARE = 0.5  # of the rows in one group: with more, no fold could hold it out
 
 
 def find_groups(train: pd.DataFrame, targets: Sequence[str]) -> tuple[pd.Series | None, Reason | None]:
-    """A column called after whom or what several images show, row by row with train; None where there is none."""
+    """A column called after whom or what several images show, row by row with train; None where there is none.
+
+    Of several, the one with the fewest values: its groups are the largest. A row with an empty cell is a group of its own.
+    """
+    counts: dict[str, int] = {}
     for name in train.columns:
-        if name in ("id", "image", *targets) or GROUP_WORDS.isdisjoint(words(name)):
+        if name in ("id", "image", *targets) or not _is_called_so(name):
             continue
-        if FEWEST_GROUPS <= train[name].nunique() < len(train):
-            why = f"its name, and {train[name].nunique():,} values in {len(train):,} rows"
-            return train[name].rename("group"), Reason("groups", name, why, sure=False)
-    return None, None
+        sizes = train[name].value_counts()
+        if FEWEST_GROUPS <= len(sizes) < len(train) and sizes.drop("", errors="ignore").max() <= LARGEST_SHARE * len(train):
+            counts[name] = len(sizes)
+    if not counts:
+        return None, None
+    name = min(counts, key=lambda name: counts[name])
+    why = f"its name, and {counts[name]:,} values in {len(train):,} rows"
+    if len(counts) > 1:
+        others = [f"{other} ({count:,})" for other, count in counts.items() if other != name]
+        why += f"; of several the one with the largest groups, it might be {examples(others)}"
+    groups = train[name].where(train[name] != "", "only " + train["id"])
+    return groups, Reason("groups", name, why, sure=False)
+
+
+def _is_called_so(name: str) -> bool:
+    said = set(words(name))
+    if not MEASURE_WORDS.isdisjoint(said):
+        return False
+    return not GROUP_WORDS.isdisjoint(said) or (not WITH_ID_WORDS.isdisjoint(said) and "id" in said)

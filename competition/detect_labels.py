@@ -1,13 +1,16 @@
 """Where the labels are: a table whose ids are images, else folders whose names are classes, else the files' own names."""
 
+import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from competition.config import CompetitionConfig
 from competition.contest import Reason
+from competition.detect_other import many_an_id
 from competition.detect_sample import Sample
 from competition.errors import CompetitionError, choose, examples
 from competition.image_index import LEAST_SHARE, ImageIndex, Role, role_of_file, without_suffix, words
@@ -33,6 +36,11 @@ class Rows:
     ids: list[str]
     images: list[str]
 
+    def only(self, kept: Sequence[bool]) -> "Rows":
+        """Those rows that are kept."""
+        ids, images = itertools.compress(self.ids, kept), itertools.compress(self.images, kept)
+        return Rows(self.where, self.column, self.frame[np.asarray(kept, bool)], list(ids), list(images))
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -54,11 +62,28 @@ def image_tables(tables: Tables, index: ImageIndex, sample: Sample | None, id_co
         if id_column != "auto" and id_column in table.frame.columns:
             found.append(Candidate(path, id_column, table.frame, index.share(table.frame[id_column].tolist()), role_of_file(path)))
             continue
-        shares = {name: index.share(table.frame[name].tolist()) for name in table.frame.columns if name}
-        best = max(shares, key=lambda name: shares[name], default=None)
-        if best is not None and shares[best] >= LEAST_SHARE:
-            found.append(Candidate(path, best, table.frame, shares[best], role_of_file(path)))
-    return found
+        if best := index.column_of_ids(table.frame, table.frame.columns):
+            found.append(Candidate(path, best[0], table.frame, best[1], role_of_file(path)))
+    if sample is None or any(set(sample.answer_columns) <= set(candidate.frame.columns) for candidate in found):
+        return found
+    return [_with_labels(candidate, tables, sample) for candidate in found]
+
+
+def _with_labels(candidate: Candidate, tables: Tables, sample: Sample) -> Candidate:
+    """The candidate; where it lacks what the sample asks for, with the columns of a table that has it and shares an id column."""
+    frame, asked = candidate.frame, set(sample.answer_columns)
+    if candidate.role == "test":
+        return candidate
+    for path, table in tables.of.items():
+        if path in (sample.path, candidate.path) or role_of_file(path) == "test" or not asked <= set(table.frame.columns):
+            continue
+        for name in frame.columns:
+            if not name or name in asked or name not in table.frame.columns or not table.frame[name].is_unique:
+                continue
+            if set(frame[name]) <= set(table.frame[name]):
+                tables.notes.append(f"{path} has the labels for {candidate.path}, by {name!r}")
+                return replace(candidate, frame=frame.merge(table.frame, on=name, how="left", suffixes=("", f" of {path}")))
+    return candidate
 
 
 def label_table(
@@ -77,7 +102,7 @@ def label_table(
                 f"{path}: no column names images, its columns are {examples(columns, 8)}: name one by --competition.id-column"
             )
         return asked, Reason("labels", path, "asked for")
-    ranked = sorted(candidates, key=lambda candidate: -_fitness(candidate, sample))
+    ranked = sorted(candidates, key=lambda candidate: (-_fitness(candidate, sample), -len(candidate.frame)))
     ranked = [candidate for candidate in ranked if _fitness(candidate, sample) > 0]
     if not ranked:
         return None
@@ -154,12 +179,20 @@ def table_rows(candidate: Candidate, index: ImageIndex, role: Role | None) -> tu
 
     Raises: CompetitionError where images are missing.
     """
-    ids = candidate.frame[candidate.column].str.strip().tolist()
+    frame = candidate.frame
+    ids = frame[candidate.column].str.strip().tolist()
     match = index.match(ids, role)
+    notes = [f"{match.groups[0]} was taken for {candidate.path}; {folder} has images of the same names" for folder in match.instead]
+    images = match.images
     if match.missing:
-        raise missing_images(candidate.path, candidate.column, [ids[place] for place in match.missing], len(ids), index, role)
-    notes = tuple(f"{match.groups[0]} was taken for {candidate.path}; {folder} has images of the same names" for folder in match.instead)
-    return Rows(candidate.path, candidate.column, candidate.frame, ids, [image for image in match.images if image is not None]), notes
+        blank = (frame.drop(columns=candidate.column).iloc[match.missing] == "").all(axis=1).tolist()
+        if not all(blank):
+            missing = [ids[place] for place in itertools.compress(match.missing, [not empty for empty in blank])]
+            raise missing_images(candidate.path, candidate.column, missing, len(ids), index, role)
+        notes.append(f"{len(blank):,} rows of {candidate.path} have neither an image nor a label: they are left out")
+        present = [image is not None for image in images]
+        frame, ids = frame[np.asarray(present)], list(itertools.compress(ids, present))
+    return Rows(candidate.path, candidate.column, frame, ids, [image for image in images if image is not None]), tuple(notes)
 
 
 def missing_images(where: str, column: str, missing: Sequence[str], total: int, index: ImageIndex, role: Role | None) -> CompetitionError:
@@ -167,8 +200,8 @@ def missing_images(where: str, column: str, missing: Sequence[str], total: int, 
     shown = ", ".join(f"{value!r} ({index.expected(value, role)})" for value in missing[:3])
     more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
     return CompetitionError(
-        f"{where}: images are missing for {len(missing):,} of {total:,} rows, column {column!r}: {shown}{more}. "
-        "Is the download complete, are its archives all there?"
+        f"{where}: images are missing for {len(missing):,} of {total:,} rows, column {column!r}: {shown}{more}."
+        + (many_an_id(missing, index) or " Is the download complete, are its archives all there?")
     )
 
 

@@ -20,7 +20,7 @@ def pixel_train(tables: Tables, sample: Sample | None, ask: CompetitionConfig) -
         path, why = choose("label table", ask.labels, pixels), "asked for"
     else:
         path = max(pixels, key=lambda path: _fitness(pixels[path], sample))
-        why = "a column a pixel, and labels beside"
+        why = "pixels, and labels beside"
     table = pixels[path]
     if not len(table.frame.columns):
         raise CompetitionError(f"{path}: there is no column of labels beside the pixels")
@@ -73,7 +73,10 @@ def pixel_test(tables: Tables, train: Table, sample: Sample | None, where: str) 
             )
     if len(ids) == count:
         return AnswerRows(ids, rows.images, Reason("test", f"{count:,} images", f"{test.path}: by their order", sure=False))
-    raise CompetitionError(f"{sample.path} does not fit {test.path}: {len(ids):,} ids ({ids[0]!r} ...) for {count:,} rows of pixels")
+    raise CompetitionError(
+        f"{sample.path} does not fit {test.path}: {len(ids):,} ids ({ids[0]!r} ...) for {count:,} rows of pixels; "
+        "a submission should have one row an image"
+    )
 
 
 def _ids_beside(table: Table) -> str | None:
@@ -81,6 +84,6 @@ def _ids_beside(table: Table) -> str | None:
 
 
 def _rows(table: Table, id_column: str | None) -> Rows:
-    keys = [table.pixels.key(row) for row in range(len(table.frame))] if table.pixels else []
-    ids = table.frame[id_column].tolist() if id_column else [str(row + 1) for row in range(len(table.frame))]
+    keys = [table.pixels.key(row) for row in table.frame.index.tolist()] if table.pixels else []
+    ids = table.frame[id_column].tolist() if id_column else [str(row + 1) for row in table.frame.index.tolist()]
     return Rows(table.path, id_column, table.frame, ids, keys)

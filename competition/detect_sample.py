@@ -8,13 +8,13 @@ import pandas as pd
 from competition.config import CompetitionConfig
 from competition.contest import Reason
 from competition.errors import CompetitionError, choose
-from competition.image_index import LEAST_SHARE, ImageIndex
+from competition.image_index import ImageIndex
 from competition.text_tables import Table, Tables
 
 NAMED_SO = (
     re.compile(r"sample.*sub|sub.*sample|example.*sub|sub.*(example|format|template)"),
     re.compile(r"submission|submit"),
-    re.compile(r"^sample"),
+    re.compile(r"^sample|benchmark"),
 )
 
 
@@ -71,9 +71,7 @@ def _as_sample(table: Table, tables: Tables, index: ImageIndex, why: str, sure: 
 
 def _id_column(frame: pd.DataFrame, tables: Tables, index: ImageIndex) -> str:
     named = [name for name in frame.columns if name]
-    shares = {name: index.share(frame[name].tolist()) for name in named[:5]}
-    best = max(shares, key=lambda name: shares[name])
-    if shares[best] >= LEAST_SHARE:
-        return best
+    if best := index.column_of_ids(frame, named[:5]):
+        return best[0]
     others = {name for table in tables.of.values() if table.frame is not frame for name in table.frame.columns}
     return next((name for name in named if name in others and frame[name].is_unique), named[0])

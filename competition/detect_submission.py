@@ -14,19 +14,19 @@ from competition.config import CompetitionConfig
 from competition.contest import Answer, Reason, SubmissionFormat
 from competition.detect_sample import Sample
 from competition.detect_target import Target
-from competition.detect_values import split_labels
-from competition.errors import CompetitionError, examples
-from competition.metrics import METRICS, check_metric
+from competition.detect_values import consecutive, split_labels
+from competition.errors import CompetitionError, choose, examples
+from competition.metrics import METRICS, PLACES, USUAL_PLACES, check_metric
 from competition.task import Kind
 
 ROW_SUM_TOLERANCE = 0.02  # samples are often rounded: 0.33, 0.33, 0.33
 ANSWERS: dict[Kind, tuple[Answer, ...]] = {
     "binary": ("probability", "probabilities", "label"),
     "multiclass": ("probabilities", "label", "ranked"),
+    "ordinal": ("label", "probabilities", "ranked"),
     "multilabel": ("probabilities", "labels"),
     "regression": ("number",),
 }
-USUAL_PLACES = 5  # names a row of a ranking, where the sample shows none
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ def find_submission(target: Target, sample: Sample | None, test_ids: list[str], 
         columns = (
             task.classes
             if answer == "probabilities"
+            else task.classes
+            if answer == "number"
             else (("label",) if target.columns[:1] != ("label",) and len(target.columns) > 1 else target.columns)
         )
         filler = {"probability": "0.5", "probabilities": repr(1 / len(task.classes)), "number": "0"}.get(answer, task.classes[0])
@@ -64,6 +66,11 @@ def find_submission(target: Target, sample: Sample | None, test_ids: list[str], 
             )
         if task.one_of_many and (lacking := [name for name in task.classes if name not in sample.answer_columns]):
             raise CompetitionError(f"{sample.path}: {len(lacking)} classes have no column: {examples(lacking)}")
+    elif answer == "number" and len(task.classes) > 1:
+        if unknown := [name for name in sample.answer_columns if name not in task.classes]:
+            raise CompetitionError(
+                f"{sample.path}: {len(unknown)} columns are none of the targets ({examples(task.classes)}): {examples(unknown)}"
+            )
     elif len(sample.answer_columns) > 1:
         raise CompetitionError(
             f"{sample.path}: answer {answer!r} goes into one column, the sample has {len(sample.answer_columns)}: "
@@ -71,6 +78,14 @@ def find_submission(target: Target, sample: Sample | None, test_ids: list[str], 
         )
     places = (_ranking(target, sample) if answer == "ranked" else 0) or USUAL_PLACES
     return SubmissionFormat(answer, sample.frame, sample.id_column, sample.answer_columns, places, sample.path), reason
+
+
+def known_metric(name: str, ask: CompetitionConfig) -> str | None:
+    """The metric asked for, or known of a competition of this name; None where it is to be guessed.
+
+    Raises: CompetitionError for one that there is not.
+    """
+    return METRIC_OF.get(name) if ask.metric == "auto" else choose("metric", ask.metric, METRICS)
 
 
 def find_metric(name: str, target: Target, sample: Sample | None, submission: SubmissionFormat, ask: CompetitionConfig) -> Reason:
@@ -90,7 +105,9 @@ def find_metric(name: str, target: Target, sample: Sample | None, submission: Su
 def _answer(target: Target, sample: Sample | None) -> Guess:
     kind = target.task.kind
     if kind == "regression":
-        return Guess("number", "the target is a number")
+        return Guess("number", "the target is a number" if len(target.task.classes) == 1 else "the targets are numbers")
+    if sample is None and kind == "multilabel" and any(" " in name for name in target.task.classes):
+        return Guess("probabilities", "no sample submission, and class names with spaces: a column a class", False)
     if sample is None:
         return Guess("labels" if kind == "multilabel" else "label", "no sample submission: a format of our own", False)
     if len(sample.answer_columns) > 1:
@@ -99,7 +116,7 @@ def _answer(target: Target, sample: Sample | None) -> Guess:
         return Guess("labels", "the sample has one column, and cells are lists")
     if kind == "multiclass" and (places := _ranking(target, sample)):
         return Guess("ranked", f"the sample names {places} classes a row, and a training row has one")
-    if kind == "multiclass":
+    if kind in ("multiclass", "ordinal"):
         return Guess("label", f"the sample has one column for {len(target.task.classes)} classes")
     return _binary_answer(target, sample)
 
@@ -144,29 +161,19 @@ def _metric(target: Target, sample: Sample | None, submission: SubmissionFormat)
     if answer == "labels":
         return Guess("f1_micro", "lists of labels", False)
     if answer == "ranked":
-        known = f"map{submission.places}" in METRICS
-        stands_in = "" if known else f"; MAP@{submission.places} is not known here, MAP@5 stands in"
-        return Guess(f"map{submission.places}" if known else "map5", f"{submission.places} names a row, best first{stands_in}", known)
+        return Guess(f"map{min(submission.places, PLACES[-1])}", f"{submission.places} names a row, best first")
     if answer == "label":
-        return _label_metric(target)
+        if kind == "ordinal":
+            return Guess("qwk", "grades, one a row; accuracy is asked for as well", False)
+        grades = len(target.task.classes) < 10 and consecutive(target.task.classes)  # ten are digits
+        may_be = f"; {len(target.task.classes)} consecutive numbers may be grades, scored by a weighted kappa" if grades else ""
+        return Guess("accuracy", f"class labels{may_be}", not grades)
     if len(target.columns) > 1:
         return Guess("roc_auc", f"{len(target.columns)} columns of 0 and 1: the mean of the columns' areas", False)
     values = _numbers(sample.frame[list(submission.answer_columns)].to_numpy().ravel().tolist()) if sample else None
     if values is not None and (abs(values.reshape(-1, len(submission.answer_columns)).sum(axis=1) - 1) <= ROW_SUM_TOLERANCE).all():
         return Guess("log_loss", "the sample's probabilities sum to 1 in each row")
     return Guess("log_loss", "one column a class", False)
-
-
-def _label_metric(target: Target) -> Guess:
-    numbers = _numbers(list(target.task.classes))
-    if (
-        numbers is not None
-        and 3 <= len(numbers) <= 10
-        and np.array_equal(np.sort(numbers), np.arange(len(numbers)) + numbers.min())
-        and len(numbers) != 10
-    ):
-        return Guess("accuracy", f"class labels; {len(numbers)} consecutive numbers may be grades, scored by a weighted kappa", False)
-    return Guess("accuracy", "class labels")
 
 
 def _numbers(cells: list[str]) -> np.ndarray | None:

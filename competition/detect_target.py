@@ -49,17 +49,17 @@ class Target:
     reasons: tuple[Reason, ...] = ()
 
 
-def find_target(train: Rows, sample: Sample | None, test_columns: Sequence[str], ask: CompetitionConfig) -> Target:
-    """What the training rows say about the answer.
+def find_target(train: Rows, sample: Sample | None, test_columns: Sequence[str], ask: CompetitionConfig, metric: str | None) -> Target:
+    """What the training rows say about the answer. metric: the competition's, where it is known or asked for.
 
     Raises: CompetitionError where no column is it, and where what is asked for does not fit what the column holds.
     """
     columns, reason = target_columns(train, sample, test_columns, ask)
     first, separator = columns[0], " "
     if len(columns) > 1:
-        task, why = _task_of_columns(train, columns, ask)
+        task, why = _task_of_columns(train, columns, sample, ask)
     else:
-        task, separator, why = _task_of_values(train.frame[first].str.strip().tolist(), first, sample, ask)
+        task, separator, why = _task_of_values(train.frame[first].str.strip().tolist(), first, sample, ask, metric)
     truth, kept = encode(train, task, columns, separator)
     return Target(task, columns, truth[kept], kept, separator, (reason, why))
 
@@ -67,11 +67,14 @@ def find_target(train: Rows, sample: Sample | None, test_columns: Sequence[str],
 def encode(rows: Rows, task: Task, columns: Sequence[str], separator: str) -> tuple[np.ndarray, np.ndarray]:
     """Truth as float32 N x K, and for which of the N rows there is one."""
     if len(columns) > 1:
+        cells = rows.frame[list(columns)].apply(lambda column: column.str.strip())
+        kept = (cells != "").all(axis=1).to_numpy()
+        truth = np.zeros(cells.shape, dtype=np.float32)
         try:
-            truth = rows.frame[list(columns)].to_numpy(dtype=np.float32)
+            truth[kept] = cells[kept].to_numpy(dtype=np.float32)
         except ValueError as error:
-            raise CompetitionError(f"{rows.where}: columns {examples(columns)} should hold 0 and 1: {error}") from None
-        return truth, np.ones(len(truth), dtype=bool)
+            raise CompetitionError(f"{rows.where}: columns {examples(columns)} should hold numbers: {error}") from None
+        return truth, kept
     values = rows.frame[columns[0]].str.strip().tolist()
     kept = np.asarray([value != "" for value in values], dtype=bool)
     if task.kind == "multilabel":
@@ -105,6 +108,8 @@ def target_columns(
         if len(sample.answer_columns) > 1 and (named := column_of_classes(train.frame, sample.answer_columns, train.column)):
             return (named,), _target_reason((named,), "its values are the sample submission's columns")
     open_to_choice = [name for name in there if name not in test_columns and train.frame[name].nunique() > 1]
+    if sample is not None and len(open_to_choice) > 1 and (named := _column_of_sample_values(train.frame, open_to_choice, sample)):
+        return (named,), _target_reason((named,), f"its values stand in the sample submission's {examples(sample.answer_columns)}")
     if len(open_to_choice) == 1:
         return (open_to_choice[0],), _target_reason(
             open_to_choice, "the only column left beside the ids" if len(there) > 1 else f"what {train.where} say"
@@ -114,6 +119,9 @@ def target_columns(
             return (named[0],), _target_reason(
                 named[:1], f"its name; it might be {examples(n for n in open_to_choice if n != named[0])}", sure=False
             )
+    marks = [name for name in open_to_choice if set(train.frame[name].str.strip()) <= {"0", "1"}]
+    if sample is None and len(marks) > 1 and len(marks) == len(open_to_choice):
+        return tuple(marks), _target_reason(marks, "all columns left beside the ids, each of 0 and 1", sure=False)
     wanted = f", the sample submission asks for {examples(sample.answer_columns)}" if sample else ""
     raise CompetitionError(
         f"{train.where}: no column of labels was found{wanted}; its columns are {examples(train.frame.columns, 12)}: "
@@ -121,19 +129,36 @@ def target_columns(
     )
 
 
-def _task_of_columns(train: Rows, columns: Sequence[str], ask: CompetitionConfig) -> tuple[Task, Reason]:
+def _column_of_sample_values(frame: pd.DataFrame, names: Sequence[str], sample: Sample) -> str | None:
+    """The one column whose values the sample submission is filled with; None where several or no columns fit."""
+    cells = {part for cell in sample.frame[sample.answer_columns[0]].unique() for part in (cell.strip(), *cell.split())} - {""}
+    fitting = [name for name in names if sum(value in cells for value in set(frame[name])) * 2 >= min(len(cells), frame[name].nunique())]
+    return fitting[0] if cells and len(sample.answer_columns) == 1 and len(fitting) == 1 else None
+
+
+def _task_of_columns(train: Rows, columns: Sequence[str], sample: Sample | None, ask: CompetitionConfig) -> tuple[Task, Reason]:
     values = train.frame[list(columns)]
+    distinct = {value.strip() for name in columns for value in values[name].unique()} - {""}
+    numbers = {as_number(value) for value in distinct}
+    if None in numbers:
+        wrong = [value for value in sorted(distinct) if as_number(value) is None]
+        raise CompetitionError(
+            f"{train.where}: columns {examples(columns)} should hold numbers, they hold {examples(wrong)} too: "
+            "choose one by --competition.target-columns"
+        )
+    names = _as_the_sample_spells(columns, sample)
+    if ask.task == "regression" or not numbers <= {0.0, 1.0}:
+        if ask.task != "regression" and (ask.task != "auto" or numbers <= {-1.0, 0.0, 1.0}):
+            raise CompetitionError(
+                f"{train.where}: columns {examples(columns)} should hold 0 and 1, they hold {examples(sorted(distinct))}: "
+                "choose one by --competition.target-columns, or say --competition.task regression"
+            )
+        return Task("regression", names), Reason("task", "regression", f"{len(columns)} columns of numbers")
     empty = (values == "").any(axis=1)
     if empty.any():
         raise CompetitionError(
             f"{train.where}: {int(empty.sum()):,} rows have empty cells among {examples(columns)}, "
             f"the first is row {int(empty.to_numpy().argmax()) + 1}"
-        )
-    distinct = {value for name in columns for value in values[name].unique()}
-    if not {as_number(value) for value in distinct} <= {0.0, 1.0}:
-        raise CompetitionError(
-            f"{train.where}: columns {examples(columns)} should hold 0 and 1, they hold {examples(sorted(distinct))}: "
-            "choose one by --competition.target-columns"
         )
     one_a_row = bool((values.to_numpy(dtype=np.float32).sum(axis=1) == 1).all())
     kind: Kind = ("binary" if len(columns) == 2 else "multiclass") if one_a_row else "multilabel"
@@ -141,17 +166,25 @@ def _task_of_columns(train: Rows, columns: Sequence[str], ask: CompetitionConfig
     if ask.task not in ("auto", kind):
         if ask.task != "multilabel":
             raise CompetitionError(f"task {ask.task!r} is impossible: {train.where} has {why}, which is {kind}")
-        return Task("multilabel", tuple(columns)), Reason("task", "multilabel", "asked for")
-    return Task(kind, tuple(columns)), Reason("task", kind, why)
+        return Task("multilabel", names), Reason("task", "multilabel", "asked for")
+    return Task(kind, names), Reason("task", kind, why)
 
 
-def _task_of_values(values: Sequence[str], column: str, sample: Sample | None, ask: CompetitionConfig) -> tuple[Task, str, Reason]:
+def _as_the_sample_spells(columns: Sequence[str], sample: Sample | None) -> tuple[str, ...]:
+    """The columns' names, with the sample submission's capitals."""
+    spelled = {name.lower().strip(): name for name in sample.answer_columns} if sample else {}
+    return tuple(spelled.get(name.lower().strip(), name) for name in columns)
+
+
+def _task_of_values(
+    values: Sequence[str], column: str, sample: Sample | None, ask: CompetitionConfig, metric: str | None
+) -> tuple[Task, str, Reason]:
     distinct = sorted({value for value in values if value})
     filled = sum(value != "" for value in values)
     if not filled:
         raise CompetitionError(f"column {column!r} is empty in all {len(values):,} rows: there are no labels in it")
     separator = separator_of(distinct)
-    kind, why, sure = kind_of_values(distinct, filled, column, separator, sample)
+    kind, why, sure = kind_of_values(distinct, filled, column, separator, sample, metric)
     if ask.task not in ("auto", kind):
         kind, why, sure = ask.task, "asked for", True
     if kind == "regression":
@@ -164,6 +197,10 @@ def _task_of_values(values: Sequence[str], column: str, sample: Sample | None, a
         classes = in_order({name for value in distinct for name in split_labels(value, separator)})
     else:
         classes = in_order(distinct)
+    if kind == "ordinal" and not all(as_number(name) is not None for name in classes):
+        raise CompetitionError(
+            f"task 'ordinal' is impossible: column {column!r} holds {examples(classes)}, no numbers, so that their order is not known"
+        )
     if kind == "binary" and len(classes) != 2:
         raise CompetitionError(f"task 'binary' is impossible: column {column!r} holds {len(classes):,} classes ({examples(classes)})")
     if sample is not None and len(sample.answer_columns) > 1 and set(classes) <= set(sample.answer_columns):

@@ -34,9 +34,11 @@ def sample_test(sample: Sample, tables: Tables, index: ImageIndex, train: Rows, 
     match = index.match(ids, "test")
     known = set(train.images)
     taken = [path is not None and path in known for path in match.images]
+    if all(taken) and len(ids) < len(known) and not index.of_role("test"):
+        taken = [False] * len(ids)  # one table of all images: what the sample asks for is no training row
     images = [None if is_train else path for path, is_train in zip(match.images, taken, strict=True)]
     why = f"the ids of {sample.path}"
-    if None in images and (translated := _translated(ids, sample, tables, index)):
+    if None in images and (translated := _translated(ids, sample, tables, index, train)):
         images, table = translated
         why += f", whose images {table} names"
     missing = [identifier for identifier, path in zip(ids, images, strict=True) if path is None]
@@ -83,7 +85,10 @@ def found_test(candidates: Sequence[Candidate], index: ImageIndex, train: Rows, 
         paths = [path for path in index.of_role(None) if path not in known]
         why, sure = "images without a label", False
     if not paths:
-        raise CompetitionError(f"{where}: the test set is empty: no sample submission, no test table, and no folder of test images")
+        raise CompetitionError(
+            f"{where}: the test set is empty: no sample submission, no test table, and no folder of test images. "
+            "Put images to be answered for into a folder called test, or a column called split into the label table (train, test)"
+        )
     labelled = _test_folders(paths, train)
     ids = labelled.ids if labelled else short_ids(paths, "")
     return AnswerRows(ids, paths, Reason("test", f"{len(ids):,} images", why, sure), labelled)
@@ -97,20 +102,33 @@ def _test_folders(paths: Sequence[str], train: Rows) -> Rows | None:
     return rows
 
 
-def _translated(ids: Sequence[str], sample: Sample, tables: Tables, index: ImageIndex) -> tuple[list[str | None], str] | None:
-    """Images of ids that are no file names, from a table that holds these ids in one column and file names in another."""
-    wanted = set(ids)
+def _translated(ids: Sequence[str], sample: Sample, tables: Tables, index: ImageIndex, train: Rows) -> tuple[list[str | None], str] | None:
+    """Images of ids that are no file names, from a table that holds these ids in one column and file names in another.
+
+    Raises: CompetitionError where the only such table has several files for an id.
+    """
+    wanted, several = set(ids), ""
     for path, table in tables.of.items():
         if path == sample.path:
             continue
         frame: pd.DataFrame = table.frame
         for id_column in frame.columns:
-            if not wanted <= set(frame[id_column].str.strip()):
+            named = frame[id_column].str.strip()
+            if not wanted <= set(named):
                 continue
             for name in frame.columns:
-                if name != id_column and index.share(frame[name].tolist()) > 0.9:
-                    file_of = dict(zip(frame[id_column].str.strip(), frame[name].str.strip(), strict=True))
-                    match = index.match([file_of[identifier] for identifier in ids], "test")
-                    if not match.missing:
-                        return match.images, path
+                if name == id_column or index.share(frame[name].tolist()) <= 0.9:
+                    continue
+                repeats = named[named.isin(wanted) & named.duplicated()]
+                if len(repeats):
+                    if path != train.where:  # there it is a column of classes that happen to be called as the ids are
+                        files = frame[name][named == repeats.iloc[0]]
+                        several = several or f"{repeats.iloc[0]!r} is {examples(files)} in {path}"
+                    continue
+                file_of = dict(zip(named, frame[name].str.strip(), strict=True))
+                match = index.match([file_of[identifier] for identifier in ids], "test")
+                if not match.missing:
+                    return match.images, path
+    if several:
+        raise CompetitionError(f"{sample.path}: its ids mean several images each: {several}. Make a copy with one image an id")
     return None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from competition.detect_sample import Sample
 from competition.image_index import words
+from competition.metrics import METRICS
 from competition.task import Kind
 
 NUMBER_WORDS = frozenset(
@@ -30,13 +31,34 @@ NUMBER_WORDS = frozenset(
         "yield",
     ]
 )
+GRADE_WORDS = frozenset(
+    ["grade", "grading", "isup", "gleason", "severity", "stage", "level", "diagnosis", "kl", "birads", "quality", "rank"]
+)
+MOST_GRADES = 20
+ORDINAL_METRIC = "qwk"  # says of whole numbers that they are grades
 NEGATIVE = frozenset(["0", "0.0", "false", "no", "n", "none", "negative", "neg", "normal", "healthy", "benign", "absent", "real"])
 POSITIVE = frozenset(["1", "1.0", "true", "yes", "y", "positive", "pos", "abnormal", "malignant", "present", "fake"])
 SEPARATORS = " ,;|"
 OFTEN_REUSED = 2  # lists of labels reuse few words: at most one word for so many different cells
 
 
-def kind_of_values(distinct: Sequence[str], rows: int, column: str, separator: str | None, sample: Sample | None) -> tuple[Kind, str, bool]:
+def kind_of_values(
+    distinct: Sequence[str], rows: int, column: str, separator: str | None, sample: Sample | None, metric: str | None = None
+) -> tuple[Kind, str, bool]:
+    """The kind of task that one column's values make, why, and whether that is sure. metric: the competition's, where it is known."""
+    kind, why, sure = _kind_of_values(distinct, rows, column, separator, sample)
+    if metric is None or len(distinct) < 3 or any(as_number(value) is None for value in distinct):
+        return kind, why, sure
+    grades: tuple[Kind, ...] = ("ordinal",) if metric == ORDINAL_METRIC and len(distinct) <= MOST_GRADES else ()
+    for other in (*grades, kind, "multiclass", "regression"):
+        if other in METRICS[metric].tasks:
+            return (kind, why, sure) if other == kind and other not in grades else (other, f"{why}, scored by {metric}", True)
+    return kind, why, sure
+
+
+def _kind_of_values(
+    distinct: Sequence[str], rows: int, column: str, separator: str | None, sample: Sample | None
+) -> tuple[Kind, str, bool]:
     if separator is not None:
         return "multilabel", f"cells of {column!r} are lists such as {next(value for value in distinct if separator in value)!r}", True
     if len(distinct) == 2:
@@ -56,8 +78,18 @@ def kind_of_values(distinct: Sequence[str], rows: int, column: str, separator: s
             return "regression", f"{column!r} is the name of a number", False
         if len(distinct) > rows / 2:
             return "regression", f"{column!r} holds {len(distinct):,} different whole numbers in {rows:,} rows", False
+        if not GRADE_WORDS.isdisjoint(words(column)) and consecutive(distinct):
+            return "ordinal", f"{column!r} is the name of a grade, and it holds {distinct[0]} to {in_order(distinct)[-1]}", False
         return "multiclass", f"{column!r} holds {len(distinct):,} different whole numbers", len(distinct) <= 30
     return "multiclass", f"{column!r} holds {len(distinct):,} different names", True
+
+
+def consecutive(names: Sequence[str]) -> bool:
+    """Whether 3 to 20 names are all the whole numbers from 0 or 1 on."""
+    numbers = sorted(number for number in map(as_number, names) if number is not None)
+    return (
+        3 <= len(numbers) == len(names) <= MOST_GRADES and numbers[0] in (0, 1) and numbers == [numbers[0] + n for n in range(len(numbers))]
+    )
 
 
 def separator_of(distinct: Sequence[str]) -> str | None:

@@ -7,6 +7,7 @@ Nothing is unpacked beside the data.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from competition.archives import ARCHIVES, DiskFolder, Folder, archive_suffix
 from competition.errors import CompetitionError
 from competition.spans import FileSpan
 
+USUAL = (".jpg", ".jpeg", ".png", ".tif", ".csv")  # no part of an archive ends so
 JUNK_NAMES = ("Thumbs.db", "thumbs.db", "desktop.ini", "Desktop.ini")  # besides __MACOSX and whatever is hidden (.DS_Store, ._x)
 OUR_MARKS = ({"ledger.csv"}, {"config.toml", "folds.csv"})  # of runs/ and of a run, for who works inside the competition's directory
+PART = re.compile(r"\.(zip|7z|tar|tgz|tar\.gz)\.\d{2,3}$|\.z\d\d$|\.rar$", re.IGNORECASE)  # what is no archive that could be opened alone
 HIGHEST_NESTING = 3  # an archive in an archive in an archive; deeper is no competition
 
 
 class Files:
-    """Paths with forward slashes, in the order they were found, and their bytes.
+    """Paths with forward slashes, in order, and their bytes.
 
     left_out: archives inside that were not opened because a folder of their name stands beside them (train/ and train.zip).
     unopened: archives inside that could not be opened, and why. They may be of no use; who misses something tells of them.
@@ -40,6 +43,8 @@ class Files:
             self._mount(ARCHIVES[suffix](FileSpan(root), str(root)), "", str(root), 0)
         else:
             raise CompetitionError(f"{root}: is neither a directory nor an archive ({', '.join(ARCHIVES)})")
+        # A directory, and a zip that lists it in another order, are the same competition.
+        self._home = dict(sorted(self._home.items(), key=lambda item: item[0]))
 
     @property
     def paths(self) -> list[str]:
@@ -89,6 +94,10 @@ class Files:
     def _mount(self, folder: Folder, prefix: str, where: str, depth: int) -> None:
         self._folders.append(folder)
         names = [name for name in folder.names if not is_junk(name)]
+        for name in [name for name in names if not name.endswith(USUAL) and PART.search(name)]:
+            names.remove(name)
+            whole = PART.sub("", name)
+            self.unopened.setdefault(prefix + whole, f"{where}/{name}: {_how_to_open(name)}")
         archives = [name for name in names if archive_suffix(name)]
         home = (folder, len(prefix))
         if not archives:
@@ -114,6 +123,14 @@ class Files:
 def is_junk(name: str) -> bool:
     """Whether a file is one that systems leave behind, or hidden."""
     return name[0] == "." or "/." in name or "__MACOSX" in name or name.endswith(JUNK_NAMES)
+
+
+def _how_to_open(name: str) -> str:
+    if name.lower().endswith(".rar"):
+        return "rar archives are not read: unpack it beside"
+    if name[-4:-2].lower() == ".z":
+        return f"is a part of an archive: join the parts by `zip -s 0 {name[:-4]}.zip --out joined.zip`"
+    return f"is a part of an archive: join the parts by `cat {name.rpartition('.')[0]}.* > joined{Path(name).with_suffix('').suffix}`"
 
 
 def _folders(names: Iterable[str]) -> Iterator[str]:

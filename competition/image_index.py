@@ -5,26 +5,48 @@ Images stand in groups: train/, test.zip/, jpeg/train/, images/. An id is looked
 
 import functools
 import itertools
+import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
+
+import pandas as pd
 
 from competition.archives import archive_suffix
 from competition.errors import CompetitionError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".ppm", ".pgm", ".jfif")
+IMAGE_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".jp2",
+    ".ppm",
+    ".pgm",
+    ".jfif",
+    ".npy",
+    ".dcm",
+    ".dicom",
+)
 LOOKED_AT_IDS = 200
+SPELLED_IDS = 20  # are asked whether ids have endings and folders
 LEAST_SHARE = 0.5  # of the looked-at ids that must be images for a column to be one of ids
 Role = Literal["train", "test", "val"]
 ROLE_WORDS: dict[str, Role] = {
-    **dict.fromkeys(("train", "training", "trainset", "trn", "labeled", "labelled"), "train"),
-    **dict.fromkeys(("test", "testing", "testset", "tst"), "test"),
+    **dict.fromkeys(("train", "training", "trainset", "traindata", "trainimages", "trn", "labeled", "labelled"), "train"),
+    **dict.fromkeys(("test", "testing", "testset", "testdata", "testimages", "tst"), "test"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
 }
 BESIDE_WORDS = frozenset(
     ["mask", "masks", "segmentation", "segmentations", "depth", "thumb", "thumbs", "thumbnails", "annotation", "annotations"]
 )
+NEGATIONS = frozenset(["no", "non", "not", "without", "with", "un"])  # with_mask and without_mask are classes
+MARK_OF_BESIDE = re.compile(rf"[\W_]*({'|'.join(sorted(BESIDE_WORDS))}|seg|label)$", re.IGNORECASE)
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -42,7 +64,7 @@ def role_of(name: str) -> Role | None:
 
 def role_of_file(path: str) -> Role | None:
     """What a file is for, by its name, else by the nearest folder whose name says it."""
-    return next((role for part in reversed(path.split("/")) if (role := role_of(part))), None)
+    return next((role for part in reversed(re.split("[/#]", path)) if (role := role_of(part))), None)
 
 
 def is_image(path: str) -> bool:
@@ -54,25 +76,58 @@ def without_suffix(name: str) -> str:
     return name[: name.rfind(".")] if is_image(name) else name
 
 
+class Spelling(NamedTuple):
+    """How ids are compared with paths: by the path's last `depth` parts, with the ending or without.
+
+    loose: capitals do not count, nor the zeros before a number, nor ".0" behind it: 12 is 00012.JPG.
+    folder: the file's folder is called so, not the file.
+    """
+
+    depth: int
+    suffixed: bool
+    loose: bool = False
+    folder: bool = False
+
+    def of_path(self, path: str) -> str:
+        if self.folder:
+            return path.rpartition("/")[0].rpartition("/")[2]
+        name = path[path.rfind("/") + 1 :] if self.depth == 1 else "/".join(path.rsplit("/", self.depth)[-self.depth :])
+        name = name if self.suffixed else name[: name.rfind(".")]
+        return _loosely(name) if self.loose else name
+
+    def of_paths(self, paths: Sequence[str]) -> list[str]:
+        if (self.depth, self.loose, self.folder) != (1, False, False):
+            return [self.of_path(path) for path in paths]
+        names = [path[path.rfind("/") + 1 :] for path in paths]  # sixty thousand of them in a hundredth of a second
+        return names if self.suffixed else [name[: name.rfind(".")] for name in names]
+
+    def of_id(self, identifier: str) -> str:
+        name = _clean(identifier)
+        name = "/".join(name.rsplit("/", self.depth)[-self.depth :])
+        name = name if self.suffixed else without_suffix(name)
+        return _loosely(name) if self.loose else name
+
+    def of_ids(self, ids: Sequence[str]) -> Sequence[str]:
+        if self[1:] == (False, False, False) and not any("/" in value or "." in value or "\\" in value for value in ids):
+            return ids
+        return [self.of_id(value) for value in ids]
+
+
 @dataclass
 class Group:
-    """The images below one folder."""
+    """The images below one folder; beside: pictures that belong to others, such as masks."""
 
     folder: str
     role: Role | None
+    beside: bool = False
     paths: list[str] = field(default_factory=list)
-    _by_spelling: dict[tuple[int, bool], dict[str, str]] = field(default_factory=dict)
+    _by_spelling: dict[Spelling, dict[str, str]] = field(default_factory=dict)
 
-    def by(self, depth: int, suffixed: bool) -> dict[str, str]:
-        """Spelling -> path; a spelling is the path's last `depth` parts, with or without the ending. What means two images is left out."""
-        known = self._by_spelling.get((depth, suffixed))
+    def by(self, spelling: Spelling) -> dict[str, str]:
+        """Spelling -> path. What means two images is left out."""
+        known = self._by_spelling.get(spelling)
         if known is None:
-            if depth == 1:
-                spelled = [path[path.rfind("/") + 1 :] for path in self.paths]
-            else:
-                spelled = ["/".join(path.rsplit("/", depth)[-depth:]) for path in self.paths]
-            if not suffixed:
-                spelled = [name[: name.rfind(".")] for name in spelled]
+            spelled = spelling.of_paths(self.paths)
             known = dict(zip(spelled, self.paths, strict=True))
             if len(known) < len(spelled):
                 seen: set[str] = set()
@@ -80,7 +135,7 @@ class Group:
                     if name in seen:
                         known.pop(name, None)
                     seen.add(name)
-            self._by_spelling[depth, suffixed] = known
+            self._by_spelling[spelling] = known
         return known
 
 
@@ -102,54 +157,79 @@ class ImageIndex:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.groups: dict[str, Group] = {}
+        self.deepest = 1  # parts of the longest path
         images = [path for path in paths if path.endswith(IMAGE_SUFFIXES) or is_image(path)]
-        for folder, together in itertools.groupby(images, lambda path: path[: path.rfind("/") + 1]):
-            name, role = _group_of(folder)
-            self.groups.setdefault(name, Group(name, role)).paths.extend(together)
+        folders = [(folder, list(together)) for folder, together in itertools.groupby(images, lambda path: path[: path.rfind("/") + 1])]
+        beside = _folders_beside(folders)
+        above = _folder_above([folder for folder, _ in folders])
+        for folder, together in folders:
+            below, role, is_beside = _group_of(folder[len(above) :], beside)
+            name = above + below
+            self.groups.setdefault(name, Group(name, role, is_beside)).paths.extend(together)
+            self.deepest = max(self.deepest, folder.count("/") + 1)
 
     def __len__(self) -> int:
         return sum(len(group.paths) for group in self.groups.values())
 
     def of_role(self, *roles: Role | None) -> list[str]:
-        """The paths of all groups with one of the roles."""
-        return [path for group in self.groups.values() if group.role in roles for path in group.paths]
+        """The paths of all groups with one of the roles, but for pictures that belong to others."""
+        return [path for group in self.groups.values() if group.role in roles and not group.beside for path in group.paths]
 
-    def share(self, ids: Sequence[str]) -> float:
+    def share(self, ids: Sequence[str], loose: bool = False) -> float:
         """Which share of some of the ids are images, each value counted once: a column of classes 0 to 9 is no column of ids."""
         looked_at = _spread(ids)
         distinct = sorted(set(looked_at))
-        best = 0
-        for spelling in _spellings(looked_at):
-            spelled = _spelled(distinct, spelling)
-            tables = [group.by(*spelling) for group in self.groups.values()]
-            best = max(best, sum(any(value in table for table in tables) for value in spelled))
+        best = max(self._found(distinct, spelling) for spelling in self._spellings(looked_at, loose))
         return best / max(1, len(looked_at))
 
+    def column_of_ids(self, frame: pd.DataFrame, columns: Iterable[str]) -> tuple[str, float] | None:
+        """The column that names images and the share of its values that do; None where no column does for at least half."""
+        columns = [name for name in columns if name]
+        for loose in (False, True):
+            shares = {name: self.share(frame[name].tolist(), loose) for name in columns}
+            best = max(shares, key=lambda name: shares[name], default=None)
+            if best is not None and shares[best] >= LEAST_SHARE:
+                return best, shares[best]
+        return None
+
     def match(self, ids: Sequence[str], role: Role | None) -> Match:
-        """The image of each id, from groups of the role first, then from those without one; from all where none of the role has any."""
+        """The image of each id, from groups of the role first (val counts as train), then from those without one; from all where
+        none of the role has any.
+
+        Ids are taken as the spelling that fits most of some of them; what it leaves open, the other strict spellings are asked for.
+        """
         looked_at = _spread(ids)
-        best: tuple[int, tuple[int, bool]] = (0, (1, True))
-        for spelling in _spellings(looked_at):
-            hits = max((_hits(looked_at, group, spelling) for group in self.groups.values()), default=0)
-            if hits > best[0]:
-                best = (hits, spelling)
-        spelling = best[1]
+        best, spelling = 0, Spelling(1, True)
+        spellings = []
+        for loose in (False, True):
+            for tried in self._spellings(looked_at, loose):
+                found = self._found(looked_at, tried)
+                spellings += [] if loose else [tried]
+                if found > best:
+                    best, spelling = found, tried
+                if best == len(looked_at):
+                    break
+            if best >= LEAST_SHARE * len(looked_at):
+                break
         ranked = self._ranked(looked_at, spelling, role)
         images: list[str | None] = [None] * len(ids)
-        open_places = list(range(len(ids)))
+        open_places: Sequence[int] = range(len(ids))
         used: list[str] = []
-        spelled = _spelled(ids, spelling)
-        for group in ranked:
-            known = group.by(*spelling)
-            left = []
-            for place in open_places:
-                path = known.get(spelled[place])
-                images[place] = path
-                if path is None:
-                    left.append(place)
-            if len(left) < len(open_places):
-                used.append(group.folder)
-            open_places = left
+        for tried in dict.fromkeys([spelling, *spellings]):
+            spelled = tried.of_ids(ids)
+            for group in ranked if tried == spelling else self._ranked(looked_at, tried, role) if open_places else []:
+                known = group.by(tried)
+                left = []
+                for place in open_places:
+                    path = known.get(spelled[place])
+                    images[place] = path
+                    if path is None:
+                        left.append(place)
+                if len(left) < len(open_places):
+                    used.append(group.folder)
+                open_places = left
+                if not open_places:
+                    break
             if not open_places:
                 break
         enough = _hits(looked_at, self.groups[used[0]], spelling) if used else 0
@@ -157,12 +237,12 @@ class ImageIndex:
             [
                 g.folder
                 for g in ranked
-                if g.folder not in used and g.role == self.groups[used[0]].role and _hits(looked_at, g, spelling) >= enough
+                if g.folder not in used and not g.beside and g.role == self.groups[used[0]].role and _hits(looked_at, g, spelling) >= enough
             ]
             if used
             else []
         )
-        return Match(images, tuple(used), tuple(instead))
+        return Match(images, tuple(dict.fromkeys(used)), tuple(instead))
 
     def expected(self, identifier: str, role: Role | None) -> str:
         """The path at which one would look for an id's image, for error messages."""
@@ -172,30 +252,65 @@ class ImageIndex:
         ending = groups[0].paths[0][groups[0].paths[0].rfind(".") :]
         return f"{groups[0].folder}{identifier}{'' if is_image(identifier) else ending}"
 
-    def _ranked(self, looked_at: Sequence[str], spelling: tuple[int, bool], role: Role | None) -> list[Group]:
+    def _ranked(self, looked_at: Sequence[str], spelling: Spelling, role: Role | None) -> list[Group]:
         hits = {name: _hits(looked_at, group, spelling) for name, group in self.groups.items()}
         groups = [group for group in self.groups.values() if hits[group.folder]] or list(self.groups.values())
         its_own = [group for group in groups if group.role == role and hits[group.folder] >= LEAST_SHARE * len(looked_at)]
         if its_own:
-            groups = [group for group in groups if group.role in (role, None)]
+            groups = [group for group in groups if group.role in (role, None) or (role, group.role) == ("train", "val")]
         return sorted(
             groups,
-            key=lambda group: (
-                group.role != role,
-                group.role is not None,
-                not BESIDE_WORDS.isdisjoint(words(group.folder)),
-                -hits[group.folder],
-            ),
+            key=lambda group: (group.role != role, group.role is not None, group.beside, -hits[group.folder]),
         )
+
+    def _found(self, ids: Sequence[str], spelling: Spelling) -> int:
+        """How many of the ids are images in any group."""
+        tables = [group.by(spelling) for group in self.groups.values()]
+        return sum(any(value in table for table in tables) for value in spelling.of_ids(ids))
+
+    def _spellings(self, ids: Sequence[str], loose: bool) -> list[Spelling]:
+        cleaned = [_clean(value) for value in ids[:SPELLED_IDS]]
+        suffixed = (True, False) if any(map(is_image, cleaned)) else (False,)
+        if loose:
+            return [Spelling(1, False, loose=True), Spelling(1, False, folder=True)]
+        deepest = min(max((value.count("/") + 1 for value in cleaned), default=1), self.deepest)
+        return [Spelling(depth, s) for depth in range(deepest, 0, -1) for s in suffixed]
 
 
 @functools.cache  # a zip may list its folders in turns
-def _group_of(folder: str) -> tuple[str, Role | None]:
+def _group_of(folder: str, beside: frozenset[str]) -> tuple[str, Role | None, bool]:
     parts = folder.split("/")[:-1]
-    for place, part in enumerate(parts):
-        if role := role_of(part):
-            return "/".join(parts[: place + 1]) + "/", role
-    return (parts[0] + "/" if parts else ""), None
+    roles: list[Role | None] = [role_of(part) for part in parts]
+    end = next((place + 1 for place, role in enumerate(roles) if role), min(1, len(parts)))
+    role = roles[end - 1] if parts else None
+    place = next((place for place, part in enumerate(parts) if part in beside), None)
+    end = end if place is None else max(end, place + 1)
+    return "".join(part + "/" for part in parts[:end]), role, place is not None
+
+
+def _folder_above(folders: Sequence[str]) -> str:
+    """The folder that holds all images, where folders below it are of training and of test: its own name tells nothing then."""
+    common = posixpath.commonpath(folders) + "/" if folders and all(folders) else "/"
+    roles = {_group_of(folder[len(common) :], frozenset())[1] for folder in set(folders)} if common != "/" else set()
+    return common if {"train", "test"} <= roles and role_of(common) else ""
+
+
+def _folders_beside(folders: Sequence[tuple[str, list[str]]]) -> frozenset[str]:
+    """Names of folders that hold masks, thumbnails and the like of images that lie elsewhere under the same names."""
+    parts = {part for folder, _ in folders for part in folder.split("/")}
+    named = {part for part in parts if not BESIDE_WORDS.isdisjoint(words(part))}
+    if not named or any(not NEGATIONS.isdisjoint(words(part)) for part in named):
+        return frozenset()
+    own: set[str] = set()
+    of_others: dict[str, list[str]] = {part: [] for part in named}
+    for folder, paths in folders:
+        stems = [without_suffix(path[len(folder) :]) for path in paths]
+        part = next((part for part in folder.split("/") if part in named), None)
+        if part is None:
+            own.update(stems)
+        else:
+            of_others[part] += [MARK_OF_BESIDE.sub("", stem) for stem in stems]
+    return frozenset(part for part, stems in of_others.items() if sum(stem in own for stem in stems) >= LEAST_SHARE * len(stems))
 
 
 def _spread(ids: Sequence[str]) -> list[str]:
@@ -203,29 +318,22 @@ def _spread(ids: Sequence[str]) -> list[str]:
     return list(ids[::step])
 
 
-def _spellings(ids: Sequence[str]) -> list[tuple[int, bool]]:
-    first = _clean(next((value for value in ids if value), ""))
-    depth = first.count("/") + 1
-    suffixed = (True, False) if is_image(first) else (False,)
-    return list(dict.fromkeys((d, s) for d in (depth, 1) for s in suffixed))
-
-
 def _clean(identifier: str) -> str:
-    return identifier.strip().replace("\\", "/").removeprefix("./").strip("/")
+    name = identifier.strip()
+    if "://" in name:
+        name = name.partition("://")[2].partition("?")[0]
+    return name.replace("\\", "/").removeprefix("./").strip("/")
 
 
-def _spelled(ids: Sequence[str], spelling: tuple[int, bool]) -> list[str]:
-    depth, suffixed = spelling
-    if depth == 1 and not suffixed and not any("/" in value or "." in value or "\\" in value for value in ids):
-        return list(ids)
-    spelled = [_clean(value) for value in ids]
-    spelled = ["/".join(value.rsplit("/", depth)[-depth:]) for value in spelled]
-    return spelled if suffixed else [without_suffix(value) for value in spelled]
+def _loosely(name: str) -> str:
+    folder, slash, last = name.rpartition("/")
+    last = last.removesuffix(".0") if last.removesuffix(".0").isdigit() else last  # a number that was a fraction for a while
+    return folder.lower() + slash + (last.lstrip("0") or "0" if last.isdigit() else last.lower())
 
 
-def _hits(ids: Sequence[str], group: Group, spelling: tuple[int, bool]) -> int:
-    known = group.by(*spelling)
-    return sum(value in known for value in _spelled(ids, spelling))
+def _hits(ids: Sequence[str], group: Group, spelling: Spelling) -> int:
+    known = group.by(spelling)
+    return sum(value in known for value in spelling.of_ids(ids))
 
 
 def no_images(paths: Sequence[str], where: str) -> CompetitionError:
@@ -236,5 +344,12 @@ def no_images(paths: Sequence[str], where: str) -> CompetitionError:
         kinds[kind] = kinds.get(kind, 0) + 1
     shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))[:5])
     what = f"there are {len(paths):,} files ({shown})" if paths else "there are no files"
-    hint = "; DICOM images have to be converted to PNG first" if ".dcm" in kinds else ""
-    return CompetitionError(f"{where}: no images and no table with pixel columns: {what}{hint}")
+    hints = [hint for kind, hint in HINTS.items() if kind in kinds]
+    hint = hints[0] if hints else "image files in folders or archives are looked for, or CSVs with a column a pixel"
+    return CompetitionError(f"{where}: no images and no table with pixel columns: {what}; {hint}")
+
+
+_RECORDS = "images have to be taken out of these files and written as JPEG or PNG first"
+HINTS = {
+    **dict.fromkeys((".tfrec", ".tfrecord", ".tfrecords", ".bson", ".hdf5", ".h5", ".npz", ".pkl", ".parquet", ".nii"), _RECORDS),
+}

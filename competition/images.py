@@ -1,6 +1,6 @@
 """Where pixels come from: a key -> uint8 H x W x C, grey or RGB, whatever the file behind it is.
 
-Legend: N images, H height, W width, C channels (1 grey, 3 RGB).
+Legend: N images, H height, W width, C channels (1 grey, 3 RGB, others as arrays have them).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ class ImageSource(Protocol):
     """Images by key. Implementations are cheap to make: pixels are read only when asked for. `read` may be called from many threads."""
 
     def read(self, key: str) -> np.ndarray:
-        """uint8 H x W x C, C of 1 or 3 as the file has it.
+        """uint8 H x W x C, C as the file has it.
 
         Raises: CompetitionError that names the key and what is wrong with the file.
         """
@@ -56,10 +56,8 @@ class ArrayImages:
     """Images in memory: keys, and their pixels as uint8 N x H x W x C in the same order."""
 
     def __init__(self, keys: Sequence[str], pixels: np.ndarray) -> None:
-        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] not in (1, 3):
-            raise CompetitionError(
-                f"pixels should be uint8 N x H x W x 1 or 3, they are {pixels.dtype} {' x '.join(map(str, pixels.shape))}"
-            )
+        if pixels.dtype != np.uint8 or pixels.ndim != 4:
+            raise CompetitionError(f"pixels should be uint8 N x H x W x C, they are {pixels.dtype} {' x '.join(map(str, pixels.shape))}")
         if len(keys) != len(pixels):
             raise CompetitionError(f"{len(keys):,} keys for {len(pixels):,} images")
         self.pixels = pixels

@@ -1,12 +1,17 @@
-"""Images that are rows of a table: one column a pixel (digit-recognizer), read once and only when a pixel is asked for."""
+"""Images that are rows of a table: one column a pixel, or one cell with all of them; read once and only when a pixel is asked for.
+
+label,pixel0,pixel1, ...      (digit-recognizer)
+emotion,pixels,Usage          (facial expressions: "70 80 82 72 ...")
+"""
 
 import itertools
+import math
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +21,15 @@ from competition.errors import CompetitionError
 from competition.files import Files
 
 FEWEST_PIXELS = 16
+BLOCK_BYTES = 8 * 2**20  # what is parsed at once: holds the longest row
+
+
+class Span(NamedTuple):
+    """The pixel columns of a table, and the shape of its images."""
+
+    first: int
+    last: int
+    shape: Shape
 
 
 @dataclass(frozen=True)
@@ -28,6 +42,7 @@ class PixelTable:
     last: int
     shape: Shape
     rows: int
+    headed: bool = True  # False: the first line is a row
 
     def key(self, row: int) -> str:
         return f"{self.path}#{row}"
@@ -69,12 +84,21 @@ class PixelColumns:
         self.__init__(state["files"], state["tables"].values())
 
 
-def pixel_span(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[int, int, Shape] | None:
-    """First and last pixel column and the images' shape, where a table holds pixels; None where it does not.
+def pixel_span(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Span | None:
+    """The pixel columns and the images' shape, where a table holds pixels; None where it does not.
 
-    The longest run of columns in which the looked-at rows hold whole numbers of 0 to 255, some above 1, and whose names differ
-    in their numbers only (pixel0, pixel1, ... or 1x1, 1x2, ...), and which fills a square, grey or RGB.
+    A column whose cells are lists of numbers, or the longest run of columns of a number each whose names differ in their
+    numbers only (pixel0, pixel1, ... or 1x1, 1x2, ...): whole numbers of 0 to 255, some above 1, that fill a square, grey or RGB.
     """
+    if not rows:
+        return None
+    for place, cell in enumerate(rows[0]):
+        if cell.count(" ") < FEWEST_PIXELS - 1:
+            continue
+        lists = [row[place].split() for row in rows]
+        shape = square(len(lists[0]))
+        if shape and all(len(values) == len(lists[0]) for values in lists) and _are_pixels([value for values in lists for value in values]):
+            return Span(place, place + 1, shape)
     patterns = ["".join("#" if letter.isdigit() else letter for letter in name) for name in header]
     stems = [pattern.replace("##", "#").replace("##", "#").replace("##", "#") for pattern in patterns]
     best: tuple[int, int] | None = None
@@ -84,27 +108,41 @@ def pixel_span(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[in
             if "#" in stems[start] and (best is None or place - start > best[1] - best[0]):
                 best = (start, place)
             start = place
-    if best is None or best[1] - best[0] < FEWEST_PIXELS or not rows:
+    if best is None or best[1] - best[0] < FEWEST_PIXELS:
         return None
-    values = [value for row in rows for value in row[best[0] : best[1]]]
-    if not all(value.isdigit() and int(value) <= 255 for value in values) or max(map(int, values)) <= 1:
-        return None
-    count = best[1] - best[0]
+    shape = square(best[1] - best[0])
+    return Span(*best, shape) if shape and _are_pixels([value for row in rows for value in row[best[0] : best[1]]]) else None
+
+
+def square(count: int) -> Shape | None:
+    """The shape of a square image of so many numbers, grey or RGB; None where they fill none."""
     for channels in (1, 3):
         side = round((count / channels) ** 0.5)
-        if side * side * channels == count:
-            return best[0], best[1], Shape(side, side, channels)
+        if side * side * channels == count and count >= FEWEST_PIXELS:
+            return Shape(side, side, channels)
     return None
 
 
-def read_beside(files: Files, path: str, header: Sequence[str], first: int, last: int) -> pd.DataFrame:
+def pixel_names(columns: int) -> list[str] | None:
+    """Names for the columns of a table of numbers without a header, a label before the pixels or none; None where no square is filled."""
+    for label in (["label"], []):
+        if square(columns - len(label)):
+            return [*label, *(f"pixel{place}" for place in range(columns - len(label)))]
+    return None
+
+
+def _are_pixels(values: Sequence[str]) -> bool:
+    return all(value.isdigit() and int(value) <= 255 for value in values) and max(map(int, values)) > 1
+
+
+def read_beside(files: Files, path: str, header: Sequence[str], span: Span, headed: bool = True) -> pd.DataFrame:
     """The columns beside the pixels, as text. Pixels are passed over: a hundred megabytes take a fraction of a second."""
-    before, after = first, len(header) - last
-    names = [*header[:first], *header[last:]]
-    rows = [row.split(b",") for row in _row_ends(files, path, before, after)]
-    columns = [[cell.decode("utf-8", "replace").strip().strip('"') for cell in column] for column in zip(*rows[1:], strict=True)]
+    before, after = span.first, len(header) - span.last
+    names = [name.strip() for name in (*header[: span.first], *header[span.last :])]
+    rows = [row.split(b",") for row in _row_ends(files, path, before, after)][int(headed) :]
+    columns = [[cell.decode("utf-8", "replace").strip().strip('"') for cell in column] for column in zip(*rows, strict=True)]
     if not names:
-        return pd.DataFrame(index=range(len(rows) - 1))
+        return pd.DataFrame(index=range(len(rows)))
     return pd.DataFrame(dict(zip(names, columns or [[] for _ in names], strict=True)), dtype="str")
 
 
@@ -144,16 +182,23 @@ def read_pixels(files: Files, table: PixelTable) -> np.ndarray:
 
     names = [str(place) for place in range(len(table.header))]
     wanted = names[table.first : table.last]
-    options = csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.uint8()))
+    content: Any = pa.py_buffer(files.read(table.path))
+    head, parse = csv.ReadOptions(column_names=names, skip_rows=int(table.headed), block_size=BLOCK_BYTES), csv.ParseOptions()
     try:
+        if len(wanted) == 1:
+            lists = csv.read_csv(content, head, parse, csv.ConvertOptions(include_columns=wanted, column_types={wanted[0]: pa.string()}))
+            content = pa.py_buffer("\n".join(cell.strip() for cell in lists.column(0).to_pylist()).encode())
+            wanted = [f"{table.header[table.first]} {place}" for place in range(math.prod(table.shape))]
+            head, parse = csv.ReadOptions(column_names=wanted, block_size=BLOCK_BYTES), csv.ParseOptions(delimiter=" ")
         read = csv.read_csv(
-            pa.py_buffer(files.read(table.path)), csv.ReadOptions(column_names=names, skip_rows=1), csv.ParseOptions(), options
+            content, head, parse, csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.uint8()))
         )
     except pa.ArrowInvalid as error:
         raise CompetitionError(f"{table.path}: pixels should be whole numbers of 0 to 255: {error}") from None
     pixels = np.empty((read.num_rows, len(wanted)), np.uint8)
     for place, column in enumerate(read.columns):
         if column.null_count:
-            raise CompetitionError(f"{table.path}: column {table.header[table.first + place]!r} has {column.null_count} empty values")
+            name = table.header[table.first + place] if table.last - table.first > 1 else wanted[place]
+            raise CompetitionError(f"{table.path}: column {name!r} has {column.null_count} empty values")
         pixels[:, place] = column.to_numpy()
     return pixels.reshape(-1, *table.shape)

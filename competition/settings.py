@@ -19,8 +19,8 @@ Tree = dict[str, Any]
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
-def train_config(argv: Sequence[str] | None = None) -> Config:
-    """The Config of `train.py`.
+def train_config(argv: Sequence[str] | None = None, prog: str | None = None) -> Config:
+    """The Config of `train.py`, and of commands (prog) that take the same flags.
 
     Raises: CompetitionError for a recipe or competition.toml that does not fit; SystemExit 2 for a flag that does not.
     """
@@ -28,7 +28,7 @@ def train_config(argv: Sequence[str] | None = None) -> Config:
     tree = read_recipe(named) if (named := _flag_value(argv, "--recipe")) else {}
     if "source" not in tree.get("competition", {}):  # a recipe that names its competition, as a run's config.toml does, stands alone
         tree = _merged(tree, _competition_file(_flag_value(argv, "--competition")))
-    return _from_flags(Config, argv, validated(Config, tree, f"recipe {named!r}" if named else str(COMPETITION_FILE)))
+    return _from_flags(Config, argv, validated(Config, tree, f"recipe {named!r}" if named else str(COMPETITION_FILE)), prog)
 
 
 def predict_config(argv: Sequence[str] | None = None) -> PredictConfig:
@@ -94,10 +94,10 @@ def _explained(model: type[pydantic.BaseModel], problem: Any, where: str) -> str
     return f"{where}: unknown key {key!r}"
 
 
-def _from_flags(model: type[Model], argv: list[str], default: Model) -> Model:
+def _from_flags(model: type[Model], argv: list[str], default: Model, prog: str | None = None) -> Model:
     import tyro
 
-    return tyro.cli(model, args=argv, default=default, description=_description(model))
+    return tyro.cli(model, prog=prog, args=argv, default=default, description=_description(model))
 
 
 def _description(model: type[pydantic.BaseModel]) -> str:

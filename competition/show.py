@@ -9,11 +9,14 @@ import numpy as np
 
 from competition.console import console, say, table
 from competition.contest import Competition
+from competition.damage import look_for_damage
 from competition.errors import CompetitionError
 
 LOOKED_AT_IMAGES = 40
 SHOWN_CLASSES = 12
+SHOWN_DAMAGED = 3
 BAR_WIDTH = 24
+MARKS = (0, 0.25, 0.5, 0.75, 1)  # quantiles of a target
 DOUBT = "?"
 
 
@@ -25,9 +28,14 @@ def show(competition: Competition) -> None:
     say(f"({competition.source})")
     for line in image_lines(competition):
         say(line)
-    table("classes" if competition.task.kind != "regression" else "target", *class_rows(competition), right=(1, 2))
+    right = (1, 2, 3, 4, 5) if competition.task.kind == "regression" else (1, 2)
+    table("targets" if competition.task.kind == "regression" else "classes", *class_rows(competition), right=right)
     submission = competition.submission
-    say(f"submission: {len(submission.rows):,} rows of {', '.join([submission.id_column, *_few(submission.answer_columns)])}")
+    repeats = len(submission.rows) - len(competition.test)
+    say(
+        f"submission: {len(submission.rows):,} rows of {', '.join([submission.id_column, *_few(submission.answer_columns)])}"
+        + (f"; {repeats:,} rows repeat an id" if repeats else "")
+    )
     table(
         f"what was understood ({DOUBT}: a guess to look at)",
         ["", "what", "is", "because"],
@@ -39,33 +47,41 @@ def show(competition: Competition) -> None:
 
 
 def image_lines(competition: Competition) -> Iterator[str]:
-    """Sizes and channels of some training and test images, from their headers; and what is wrong with one that cannot be read."""
-    keys = [*_spread(competition.train["image"].tolist()), *_spread(competition.test["image"].tolist())]
+    """Sizes and channels of some training and test images, from their headers; and which files cannot be read."""
+    keys = [*competition.train["image"].tolist(), *competition.test["image"].tolist()]
+    looked = look_for_damage(competition.images, keys)
     shapes = []
-    for key in keys:
+    shown = [*_spread(competition.train["image"].tolist()), *_spread(competition.test["image"].tolist())]
+    for key in shown:
         try:
             shapes.append(competition.images.shape(key))
-        except CompetitionError as error:
-            yield f"damaged: {error}"
-    if not shapes:
-        return
-    heights, widths = [shape.height for shape in shapes], [shape.width for shape in shapes]
-    kinds = Counter({1: "grey", 3: "RGB", 4: "CMYK"}.get(shape.channels, f"{shape.channels} channels") for shape in shapes)
-    modes = ", ".join(f"{kind} {count / len(shapes):.0%}" if len(kinds) > 1 else f"all {kind}" for kind, count in kinds.most_common())
-    alike = len(set(heights)) == len(set(widths)) == 1
-    size = f"all {heights[0]} x {widths[0]} px" if alike else f"{_range(heights)} high, {_range(widths)} px wide"
-    yield f"images: {size}, {modes} (of {len(shapes)} looked at; height x width)"
+        except CompetitionError:  # look_for_damage tells of it, with more words
+            continue
+    if shapes:
+        heights, widths = [shape.height for shape in shapes], [shape.width for shape in shapes]
+        kinds = Counter({1: "grey", 3: "RGB", 4: "CMYK"}.get(shape.channels, f"{shape.channels} channels") for shape in shapes)
+        modes = ", ".join(f"{kind} {count / len(shapes):.0%}" if len(kinds) > 1 else f"all {kind}" for kind, count in kinds.most_common())
+        alike = len(set(heights)) == len(set(widths)) == 1
+        size = f"all {heights[0]} x {widths[0]} px" if alike else f"{_range(heights)} high, {_range(widths)} px wide"
+        endings = ", ".join(sorted({key[key.rfind(".") :].lower() for key in shown})) if looked.sizes else "in columns"
+        yield f"images: {size}, {modes}, {endings} (of {len(shapes)} looked at; height x width)"
+    for line in looked.damaged[:SHOWN_DAMAGED]:
+        yield f"damaged: {line}"
+    if len(looked.damaged) > SHOWN_DAMAGED:
+        yield f"damaged: {len(looked.damaged) - SHOWN_DAMAGED:,} more"
+    if looked.sizes:
+        part = f"{looked.whole:,} of {len(keys):,} files" if looked.whole < len(keys) else f"all {len(keys):,} files"
+        yield f"read whole to find damaged ones: {part}" + ("" if looked.damaged else ", none is")
 
 
 def class_rows(competition: Competition) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the table of classes: images of each, with a bar; or the spread of a number."""
     truth, task = competition.truth, competition.task
     if task.kind == "regression":
-        marks = (0, 0.25, 0.5, 0.75, 1)
-        values = np.quantile(truth[:, 0], marks)
-        return [task.classes[0], "", ""], [
-            [name, f"{value:g}", ""] for name, value in zip(("least", "quarter", "median", "three quarters", "most"), values, strict=True)
-        ]
+        spread = np.quantile(truth, MARKS, axis=0).T  # targets x marks
+        rows = [[name, *(f"{value:g}" for value in values)] for name, values in zip(task.classes, spread, strict=True)]
+        more = [[f"and {len(rows) - SHOWN_CLASSES} more", *[""] * len(MARKS)]] if len(rows) > SHOWN_CLASSES else []
+        return ["name", "least", "quarter", "median", "three quarters", "most"], [*rows[:SHOWN_CLASSES], *more]
     counts = truth.sum(axis=0)
     order = np.argsort(-counts, kind="stable") if len(counts) > SHOWN_CLASSES else np.arange(len(counts))
     highest = max(1.0, float(counts.max()))

@@ -14,11 +14,18 @@ from competition.task import Kind, Task
 CLASSES: dict[Kind, tuple[str, ...]] = {
     "binary": ("0", "1"),
     "multiclass": ("cat", "dog", "new whale"),
+    "ordinal": ("0", "1", "2", "3", "10"),
     "multilabel": ("rust", "scab", "12", "7"),
     "regression": ("pawpularity",),
 }
-ANSWERS: dict[Kind, Answer] = {"binary": "probability", "multiclass": "probabilities", "multilabel": "labels", "regression": "number"}
-METRICS: dict[Kind, str] = {"binary": "roc_auc", "multiclass": "log_loss", "multilabel": "f1_micro", "regression": "rmse"}
+ANSWERS: dict[Kind, Answer] = {
+    "binary": "probability",
+    "multiclass": "probabilities",
+    "ordinal": "label",
+    "multilabel": "labels",
+    "regression": "number",
+}
+METRICS: dict[Kind, str] = {"binary": "roc_auc", "multiclass": "log_loss", "ordinal": "qwk", "multilabel": "f1_micro", "regression": "rmse"}
 
 
 def make_competition(
@@ -66,7 +73,7 @@ def make_truth(task: Task, rows: int, generator: np.random.Generator) -> np.ndar
     """Random truth, float32 N x K; each class holds at least once where there are rows enough."""
     count = len(task.classes)
     if task.kind == "regression":
-        return generator.uniform(1, 100, size=(rows, 1)).astype(np.float32)
+        return generator.uniform(1, 100, size=(rows, count)).astype(np.float32)
     one = np.eye(count, dtype=np.float32)[generator.permutation(np.arange(rows) % count)]
     return one if task.one_of_many else np.maximum(one, generator.random((rows, count)) < 0.3).astype(np.float32)
 
@@ -74,7 +81,7 @@ def make_truth(task: Task, rows: int, generator: np.random.Generator) -> np.ndar
 def make_probs(task: Task, rows: int, generator: np.random.Generator) -> np.ndarray:
     """Random predictions, float32 N x K, fit for a table."""
     if task.kind == "regression":
-        return generator.uniform(1, 100, size=(rows, 1)).astype(np.float32)
+        return generator.uniform(1, 100, size=(rows, len(task.classes))).astype(np.float32)
     raw = generator.random((rows, len(task.classes))) ** 2 + 1e-3
     return (raw / raw.sum(axis=1, keepdims=True) if task.one_of_many else np.minimum(raw, 1)).astype(np.float32)
 

@@ -130,6 +130,11 @@ def test_grey_of_colour_is_its_luminance() -> None:
     assert square[..., 0].tolist() == [[76, 150], [29, 255]]
 
 
+def test_grey_of_many_channels_is_their_mean() -> None:
+    bands = np.broadcast_to(np.arange(0, 60, 10, dtype=np.uint8), (8, 8, 6))
+    assert np.unique(fit_square(bands, 8, 1, "bicubic")).tolist() == [25]
+
+
 def test_channels_that_cannot_be_made_are_an_error() -> None:
     with pytest.raises(CompetitionError, match="it has 4 channels where 3 are asked for"):
         fit_square(np.zeros((8, 8, 4), np.uint8), 8, 3, "bicubic")

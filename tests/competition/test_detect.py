@@ -1,16 +1,11 @@
 """Detection: the ideas that layouts are mixed from, one small tree each; laws that hold for all of them; overrides; errors."""
 
-import io
-import json
 import tomllib
-import zipfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from competition.catalogue.metrics import METRIC_OF
 from competition.config import CompetitionConfig
@@ -19,435 +14,12 @@ from competition.errors import CompetitionError
 from competition.load import load
 from competition.metrics import METRICS, check_metric
 from competition.show import toml_text
-
-Tree = dict[str, bytes | str]
-SPECIES = ("Common wheat", "Fat Hen", "Sugar beet")
-
-
-def picture(number: int = 0, kind: str = "PNG") -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (5, 4), (number % 256, 90, 30)).save(file, kind)
-    return file.getvalue()
-
-
-def pictures(paths: Iterable[str]) -> Tree:
-    return {path: picture(number, "JPEG" if path.lower().endswith(("jpg", "jpeg")) else "PNG") for number, path in enumerate(paths)}
-
-
-def csv(header: str, rows: Iterable[str]) -> str:
-    return "\n".join([header, *rows]) + "\n"
-
-
-def archive(content: Tree) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as written:
-        for name, data in content.items():
-            written.writestr(name, data)
-    return file.getvalue()
-
-
-def put(root: Path, tree: Tree) -> Path:
-    for name, data in tree.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(data.encode() if isinstance(data, str) else data)
-    return root
+from tests.layouts import CYCLE, LAYOUTS, SPECIES, Layout, Tree, archive, csv, picture, pictures, put, usual
+from tests.miniatures import MINIATURES, NOT_UNDERSTOOD, bone_age
 
 
 def ask(source: Path, **override: object) -> Competition:
     return load(CompetitionConfig.model_validate({"source": str(source), **override}))
-
-
-def usual(labels: Iterable[str], sample: Iterable[str], test: int = 4, name: str = "{}.png", header: str = "id,label") -> Tree:
-    """train/, test/, train.csv and sample_submission.csv; labels and sample are what stands behind the id."""
-    labels = list(labels)
-    train = [f"a{number:03d}" for number in range(len(labels))]
-    ids = [f"b{number:03d}" for number in range(test)]
-    return {
-        **pictures(f"train/{name.format(value)}" for value in train),
-        **pictures(f"test/{name.format(value)}" for value in ids),
-        "train.csv": csv(header, [f"{value},{label}" for value, label in zip(train, labels, strict=True)]),
-        "sample_submission.csv": csv(header, [f"{value},{cell}" for value, cell in zip(ids, sample, strict=True)]),
-    }
-
-
-@dataclass(frozen=True)
-class Layout:
-    tree: Callable[[], Tree]
-    task: str
-    metric: str
-    answer: str
-    classes: tuple[str, ...]
-    rows: tuple[int, int]
-    first: tuple[str, str] = ("a000", "b000")  # id of the first training and test row
-
-
-def renamed(tree: Tree, **names: str) -> Tree:
-    return {names.get(name.replace(".", "_").replace("/", "_"), name): data for name, data in tree.items()}
-
-
-def pixel_rows(count: int, label: bool) -> list[str]:
-    cells = np.random.default_rng(count).integers(0, 256, (count, 16))
-    return [",".join([*([str(row % 3)] if label else []), *map(str, cells[row])]) for row in range(count)]
-
-
-PIXELS = ",".join(f"pixel{place}" for place in range(16))
-CYCLE = [SPECIES[place % 3] for place in range(9)]
-LAYOUTS: dict[str, Layout] = {
-    "two classes, probabilities": Layout(lambda: usual("01" * 4, ["0.5"] * 4), "binary", "roc_auc", "probability", ("0", "1"), (8, 4)),
-    "two classes, a sample of zeros": Layout(lambda: usual("01" * 4, "0000"), "binary", "roc_auc", "probability", ("0", "1"), (8, 4)),
-    "two classes by name": Layout(
-        lambda: usual(["malignant", "benign"] * 4, ["benign"] * 4), "binary", "accuracy", "label", ("benign", "malignant"), (8, 4)
-    ),
-    "two classes by name, one of them the column": Layout(
-        lambda: usual(["dog", "ant"] * 4, ["0.5"] * 4, header="id,ant"), "binary", "roc_auc", "probability", ("dog", "ant"), (8, 4)
-    ),
-    "class names with spaces": Layout(lambda: usual(CYCLE, [SPECIES[2]] * 4), "multiclass", "accuracy", "label", SPECIES, (9, 4)),
-    "class numbers beyond nine": Layout(
-        lambda: usual([str(n % 12) for n in range(36)], ["0"] * 4), "multiclass", "accuracy", "label", tuple(map(str, range(12))), (36, 4)
-    ),
-    "a class called NA": Layout(
-        lambda: usual(["NA", "nan", "None"] * 3, ["NA"] * 4), "multiclass", "accuracy", "label", ("NA", "None", "nan"), (9, 4)
-    ),
-    "numbers with a fraction": Layout(
-        lambda: usual([f"{n}.5" for n in range(9)], ["0"] * 4, header="id,size"), "regression", "rmse", "number", ("size",), (9, 4)
-    ),
-    "whole numbers, a sample with fractions": Layout(
-        lambda: usual(map(str, range(9)), ["3.5"] * 4, header="id,size"), "regression", "rmse", "number", ("size",), (9, 4)
-    ),
-    "whole numbers called age": Layout(
-        lambda: usual(["30", "40", "50"] * 3, ["0"] * 4, header="id,age"), "regression", "rmse", "number", ("age",), (9, 4)
-    ),
-    "lists of numbers": Layout(
-        lambda: usual(["3 1", "2", "1 2 3", "10"] * 3, ["1 2"] * 4), "multilabel", "f1_micro", "labels", ("1", "2", "3", "10"), (12, 4)
-    ),
-    "lists of words": Layout(
-        lambda: usual(["rust", "scab rust", "scab", "rust scab mould", "mould"] * 2, ["rust"] * 4),
-        "multilabel",
-        "f1_micro",
-        "labels",
-        ("mould", "rust", "scab"),
-        (10, 4),
-    ),
-    "lists with bars": Layout(
-        lambda: usual(["rust", "scab|rust", "scab", "rust|scab|mould"] * 2, ["rust"] * 4),
-        "multilabel",
-        "f1_micro",
-        "labels",
-        ("mould", "rust", "scab"),
-        (8, 4),
-    ),
-    "a column a class, from one column of labels": Layout(
-        lambda: (
-            usual("xyz" * 3, ["0.2,0.3,0.4,0.1"] * 4)
-            | {"sample_submission.csv": csv("id,z,y,x,w", [f"b{n:03d},.2,.3,.4,.1" for n in range(4)])}
-        ),
-        "multiclass",
-        "log_loss",
-        "probabilities",
-        ("z", "y", "x", "w"),
-        (9, 4),
-    ),
-    "one-hot columns": Layout(
-        lambda: usual(["1,0,0", "0,1,0", "0,0,1"] * 3, ["0.3,0.3,0.4"] * 4, header="id,x,y,z"),
-        "multiclass",
-        "roc_auc",
-        "probabilities",
-        ("x", "y", "z"),
-        (9, 4),
-    ),
-    "several columns of 0 and 1": Layout(
-        lambda: usual(["1,0,1", "0,1,0", "0,0,0"] * 3, ["0,0,0"] * 4, header="id,x,y,z"),
-        "multilabel",
-        "roc_auc",
-        "probabilities",
-        ("x", "y", "z"),
-        (9, 4),
-    ),
-    "fewer columns asked for than labelled": Layout(
-        lambda: (
-            usual(["1,0,1", "0,1,0", "0,0,0"] * 3, ["0,0,0"] * 4, header="id,x,y,z")
-            | {"sample_submission.csv": csv("id,z,x", [f"b{n:03d},0,0" for n in range(4)])}
-        ),
-        "multilabel",
-        "roc_auc",
-        "probabilities",
-        ("z", "x"),
-        (9, 4),
-    ),
-    "ids with endings": Layout(
-        lambda: {
-            **pictures(f"train_images/{n}.jpg" for n in range(9)),
-            **pictures(f"test_images/{n}.jpg" for n in range(4)),
-            "train.csv": csv("image_id,label", [f"{n}.jpg,{label}" for n, label in enumerate(CYCLE)]),
-            "sampleSubmission.csv": csv("image_id,label", [f"{n}.jpg,{SPECIES[0]}" for n in range(4)]),
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (9, 4),
-        ("0.jpg", "0.jpg"),
-    ),
-    "ids that are paths, and of another ending": Layout(
-        lambda: {
-            **pictures(f"data/train/x/{n}.png" for n in range(9)),
-            **pictures(f"data/test/{n}.png" for n in range(4)),
-            "labels.csv": csv("path,label", [f"./train/x/{n}.jpg,{label}" for n, label in enumerate(CYCLE)]),
-            "SampleSubmission.csv": csv("path,label", [f"test/{n}.jpg,{SPECIES[0]}" for n in range(4)]),
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (9, 4),
-        ("./train/x/0.jpg", "test/0.jpg"),
-    ),
-    "ids with leading zeros, train and test in one folder": Layout(
-        lambda: {
-            **pictures(f"images/{n:05d}.png" for n in range(13)),
-            "train.csv": csv("id,label", [f"{n:05d},{label}" for n, label in enumerate(CYCLE)]),
-            "sample_submission.csv": csv("id,label", [f"{n:05d},{SPECIES[0]}" for n in range(9, 13)]),
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (9, 4),
-        ("00000", "00009"),
-    ),
-    "the same numbers in train and test, labels that are numbers too": Layout(
-        lambda: {
-            **pictures(f"{part}/{n}.png" for part in ("train", "test") for n in range(12)),
-            "labels.csv": csv("id,digit", [f"{n},{n % 4}" for n in range(12)]),
-            "submission.csv": csv("id,digit", [f"{n},0" for n in range(12)]),
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        tuple("0123"),
-        (12, 12),
-        ("0", "0"),
-    ),
-    "archives at the root, and a sample in a zip": Layout(
-        lambda: {
-            "train.zip": archive(pictures(f"{n}.png" for n in range(9))),
-            "test.zip": archive(pictures(f"test/{n}.png" for n in range(4))),
-            "train.csv": csv("id,label", [f"{n},{label}" for n, label in enumerate(CYCLE)]),
-            "sample_submission.csv.zip": archive({"sample_submission.csv": csv("id,label", [f"{n},{SPECIES[0]}" for n in range(4)])}),
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (9, 4),
-        ("0", "0"),
-    ),
-    "images over several folders": Layout(
-        lambda: {
-            **pictures(f"images_{n % 3:03d}/{n}.png" for n in range(13)),
-            "train.csv": csv("id,label", [f"{n},{label}" for n, label in enumerate(CYCLE)]),
-            "sample_submission.csv": csv("id,label", [f"{n},{SPECIES[0]}" for n in range(9, 13)]),
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (9, 4),
-        ("0", "9"),
-    ),
-    "masks beside the images": Layout(
-        lambda: usual(CYCLE, [SPECIES[2]] * 4) | pictures(f"a_masks/train/a{n:03d}.png" for n in range(9)),
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (9, 4),
-    ),
-    "a folder a class, test too": Layout(
-        lambda: pictures(
-            f"{part}/{label}/{label[0]}{n}.png"
-            for part, n_images in (("Training", 4), ("Testing", 2))
-            for label in SPECIES
-            for n in range(n_images)
-        ),
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (12, 6),
-        ("C0", "C0"),
-    ),
-    "a folder a class with the same names in each": Layout(
-        lambda: pictures(
-            f"{part}/{label}/{n}.png" for part, n_images in (("train", 4), ("test", 2)) for label in SPECIES for n in range(n_images)
-        ),
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (12, 6),
-        ("Common wheat/0", "Common wheat/0"),
-    ),
-    "a folder a class, in train, val and test": Layout(
-        lambda: pictures(
-            f"x/{part}/{label}/{n}.png"
-            for part, n_images in (("train", 4), ("val", 1), ("test", 2))
-            for label in SPECIES
-            for n in range(n_images)
-        ),
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (15, 6),
-        ("x/train/Common wheat/0.png", "Common wheat/0"),
-    ),
-    "a folder a class, a flat test folder and a sample": Layout(
-        lambda: {
-            **pictures(f"train/{label}/{label[0]}{n}.png" for label in SPECIES for n in range(4)),
-            **pictures(f"test/{n}.png" for n in range(4)),
-            "sample_submission.csv": csv("file,species", [f"{n}.png,Sugar beet" for n in range(4)]),
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (12, 4),
-        ("C0", "0.png"),
-    ),
-    "a folder a class, and a column a class": Layout(
-        lambda: {
-            **pictures(f"train/c{k}/{k}_{n}.png" for k in range(3) for n in range(4)),
-            **pictures(f"test/{n}.png" for n in range(4)),
-            "sample_submission.csv": csv("img,c0,c1,c2", [f"{n}.png,0.3,0.3,0.4" for n in range(4)]),
-        },
-        "multiclass",
-        "log_loss",
-        "probabilities",
-        ("c0", "c1", "c2"),
-        (12, 4),
-        ("0_0", "0.png"),
-    ),
-    "the class in the file's name": Layout(
-        lambda: {
-            **pictures(f"train/{label}.{n}.jpg" for label in ("cat", "dog") for n in range(4)),
-            **pictures(f"test/{n}.jpg" for n in range(1, 5)),
-            "sample_submission.csv": csv("id,label", [f"{n},0.5" for n in range(1, 5)]),
-        },
-        "binary",
-        "roc_auc",
-        "probability",
-        ("cat", "dog"),
-        (8, 4),
-        ("cat.0", "1"),
-    ),
-    "a column a pixel": Layout(
-        lambda: {
-            "train.csv": csv("label," + PIXELS, pixel_rows(9, True)),
-            "test.csv": csv(PIXELS, pixel_rows(4, False)),
-            "sample_submission.csv": csv("ImageId,Label", [f"{n},0" for n in range(1, 5)]),
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        tuple("012"),
-        (9, 4),
-        ("1", "1"),
-    ),
-    "a column a pixel, ids in the test table, the label last": Layout(
-        lambda: {
-            "train.csv": csv(PIXELS + ",label", [",".join([*row.split(",")[1:], row[0]]) for row in pixel_rows(9, True)]),
-            "test.csv": csv("id," + PIXELS, [f"{n + 70},{row}" for n, row in enumerate(pixel_rows(4, False))]),
-            "sample_submission.csv": csv("id,label", [f"{n},0" for n in (73, 70, 71, 72)]),
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        tuple("012"),
-        (9, 4),
-        ("1", "73"),
-    ),
-    "a column a pixel, test labels and no sample": Layout(
-        lambda: {
-            "sign_train.csv": csv("label," + PIXELS, pixel_rows(9, True)),
-            "sign_test.csv": csv("label," + PIXELS, pixel_rows(4, True)),
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        tuple("012"),
-        (9, 4),
-        ("1", "1"),
-    ),
-    "COCO annotations, and a list for the test": Layout(
-        lambda: {
-            **pictures(f"train_images/{n % 2}/t{n}.png" for n in range(9)),
-            **pictures(f"test_images/0/test-{n:03d}.png" for n in range(4)),
-            "train_metadata.json": json.dumps(
-                {
-                    "images": [{"file_name": f"{n % 2}/t{n}.png", "image_id": f"t{n}"} for n in range(9)],
-                    "annotations": [{"image_id": f"t{n}", "category_id": 10 + n % 3, "genus_id": n % 2} for n in range(9)],
-                    "categories": [{"category_id": 10 + k, "name": f"species {k}"} for k in range(3)],
-                }
-            ),
-            "test_metadata.json": json.dumps([{"file_name": f"0/test-{n:03d}.png", "image_id": str(n)} for n in range(4)]),
-            "sample_submission.csv": csv("Id,Predicted", [f"{n},10" for n in range(4)]),
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        ("10", "11", "12"),
-        (9, 4),
-        ("0/t0.png", "0"),
-    ),
-    "an unnamed first column": Layout(
-        lambda: (
-            usual(CYCLE, [SPECIES[0]] * 4)
-            | {
-                "train.csv": csv(",id,label", [f"{n},a{n:03d},{label}" for n, label in enumerate(CYCLE)]),
-                "sample_submission.csv": csv(",id,label", [f"{n},b{n:03d},{SPECIES[0]}" for n in range(4)]),
-            }
-        ),
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (9, 4),
-    ),
-    "three answers a row": Layout(
-        lambda: usual(["w_1", "w_2", "new_whale"] * 3, ["new_whale w_1 w_2"] * 4, header="Image,Id"),
-        "multiclass",
-        "map3",
-        "ranked",
-        ("new_whale", "w_1", "w_2"),
-        (9, 4),
-    ),
-    "a class of several words that training lacks": Layout(
-        lambda: usual(CYCLE, ["Wild wheat"] * 4), "multiclass", "accuracy", "label", SPECIES, (9, 4)
-    ),
-    "five answers a row": Layout(
-        lambda: usual(["w_1", "w_2", "new_whale"] * 3, ["new_whale w_1 w_2 w_3 w_4"] * 4, header="Image,Id"),
-        "multiclass",
-        "map5",
-        "ranked",
-        ("new_whale", "w_1", "w_2"),
-        (9, 4),
-    ),
-    "a test table and no sample": Layout(
-        lambda: {
-            name: data
-            for name, data in (usual(CYCLE, CYCLE[:4]) | {"test.csv": csv("id", [f"b{n:03d}" for n in range(4)])}).items()
-            if "sample" not in name
-        },
-        "multiclass",
-        "accuracy",
-        "label",
-        SPECIES,
-        (9, 4),
-    ),
-    "two classes, an empty sample": Layout(lambda: usual("01" * 4, [""] * 4), "binary", "roc_auc", "probability", ("0", "1"), (8, 4)),
-    "two classes, a sample of both": Layout(lambda: usual("01" * 4, "0110"), "binary", "accuracy", "label", ("0", "1"), (8, 4)),
-}
 
 
 @pytest.fixture(params=LAYOUTS)
@@ -464,8 +36,24 @@ def test_what_is_detected(layout: Layout, tmp_path: Path) -> None:
     assert found.name == "contest"
 
 
-def test_laws_of_every_competition(layout: Layout, tmp_path: Path) -> None:
-    found = ask(put(tmp_path / "contest", layout.tree()))
+@pytest.fixture(params=[*LAYOUTS, *MINIATURES])
+def tree(request: pytest.FixtureRequest) -> Tree:
+    return {**LAYOUTS, **MINIATURES}[request.param].tree()
+
+
+@pytest.mark.parametrize("name", MINIATURES)
+def test_miniatures_of_real_competitions(name: str, tmp_path: Path) -> None:
+    wanted = MINIATURES[name]
+    found = ask(put(tmp_path / "contest", wanted.tree()))
+    assert (found.task.kind, found.submission.answer, len(found.task.classes)) == (wanted.task, wanted.answer, wanted.classes)
+    assert (len(found.train), found.train["id"].iloc[0]) == wanted.train
+    assert (len(found.test), found.test["id"].iloc[0]) == wanted.test
+    assert [reason.value for reason in found.reasons if reason.what == "groups"] == ([wanted.groups] if wanted.groups else [])
+    assert any(note.startswith(wanted.note) for note in (*found.notes, ""))
+
+
+def test_laws_of_every_competition(tree: Tree, tmp_path: Path) -> None:
+    found = ask(put(tmp_path / "contest", tree))
     assert list(found.train.columns[:2]) == list(found.test.columns) == ["id", "image"]
     assert found.train["id"].is_unique
     assert found.test["id"].is_unique
@@ -496,14 +84,13 @@ def same(one: Competition, other: Competition) -> bool:
     )
 
 
-def test_a_zip_is_the_same_competition(layout: Layout, tmp_path: Path) -> None:
-    tree = layout.tree()
+def test_a_zip_is_the_same_competition(tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "contest.zip").write_bytes(archive(tree))
     assert same(ask(put(tmp_path / "contest", tree)), ask(tmp_path / "contest.zip"))
 
 
-def test_every_guess_written_out_gives_the_same(layout: Layout, tmp_path: Path) -> None:
-    found = ask(put(tmp_path / "contest", layout.tree()))
+def test_every_guess_written_out_gives_the_same(tree: Tree, tmp_path: Path) -> None:
+    found = ask(put(tmp_path / "contest", tree))
     assert found.settled is not None
     assert same(found, load(found.settled))
     text = toml_text(found, str(tmp_path / "contest"))
@@ -589,6 +176,31 @@ def test_doubtful_guesses_are_marked(tmp_path: Path) -> None:
     ]
 
 
+METRIC_SAYS: dict[str, tuple[str, str, str]] = {
+    "grades": ("01234", "qwk", "ordinal"),
+    "a severity": ("01234", "qwk", "ordinal"),
+    "numbers": ("01234", "rmse", "regression"),
+    "classes": ("01234", "accuracy", "multiclass"),
+    "a count that is a class": ("01234", "f1_macro", "multiclass"),
+}
+
+
+@pytest.mark.parametrize("case", METRIC_SAYS)
+def test_a_metric_that_is_known_says_what_whole_numbers_are(case: str, tmp_path: Path) -> None:
+    labels, metric, kind = METRIC_SAYS[case]
+    header = {"a count that is a class": "id,count", "a severity": "id,severity"}.get(case, "id,label")
+    found = ask(put(tmp_path, usual(labels * 2, "0000", header=header)), metric=metric)
+    assert found.task.kind == kind
+    reason = next(reason for reason in found.reasons if reason.what == "task")
+    assert reason.sure or kind == "multiclass"
+
+
+def test_grades_need_numbers(tmp_path: Path) -> None:
+    put(tmp_path, usual(["mild", "severe", "none"] * 3, ["mild"] * 4))
+    with pytest.raises(CompetitionError, match=r"task 'ordinal' is impossible: column 'label' holds 'mild', 'none', 'severe', no numbers"):
+        ask(tmp_path, task="ordinal")
+
+
 def test_rows_without_a_label_and_repeated_rows(tmp_path: Path) -> None:
     tree = usual(["x", "y", ""] * 3, ["x"] * 4)
     tree["train.csv"] = str(tree["train.csv"]) + "a000,x\n"
@@ -638,7 +250,7 @@ def test_every_guess_can_be_overridden(name: str, tmp_path: Path) -> None:
 
 IMPOSSIBLE: dict[str, tuple[dict[str, object], str]] = {
     "no such metric": ({"metric": "acuracy"}, "unknown metric 'acuracy': perhaps 'accuracy'"),
-    "metric of another task": ({"metric": "rmse"}, "metric 'rmse' does not fit a multiclass task"),
+    "metric of another task": ({"metric": "rmse", "task": "multiclass"}, "metric 'rmse' does not fit a multiclass task"),
     "binary of three": ({"task": "binary"}, r"task 'binary' is impossible: column 'label' holds 3 classes \('1', '2', '3'\)"),
     "no such table": ({"labels": "trian.csv"}, "unknown label table 'trian.csv': perhaps 'train.csv'"),
     "a table without images": ({"labels": "colours.csv"}, "colours.csv: no column names images, its columns are 'colour', 'code'"),
@@ -683,7 +295,6 @@ FAULTS: dict[str, tuple[Callable[[], Tree], str]] = {
         lambda: {"train.csv": "id,text\n1,hello\n", "a.txt": "hello"},
         r"no images and no table.*there are 2 files \(1 .csv, 1 .txt\)",
     ),
-    "DICOM only": (lambda: {"train/1.dcm": b"DICM"}, "DICOM images have to be converted to PNG first"),
     "training images missing": (
         lambda: without(usual(CYCLE, CYCLE[:4]), "train/a001", "train/a002"),
         r"train.csv: images are missing for 2 of 9 rows, column 'id': 'a001' \(train/a001.png\), 'a002' \(train/a002.png\)",
@@ -726,9 +337,13 @@ FAULTS: dict[str, tuple[Callable[[], Tree], str]] = {
     ),
     "one class": (lambda: usual(["x"] * 9, ["x"] * 4), r"one class only \('x'\): there is nothing to tell apart"),
     "empty labels": (lambda: usual([""] * 9, ["x"] * 4), "column 'label' is empty in all 9 rows: there are no labels in it"),
-    "numbers in several columns": (
-        lambda: usual(["1.5,2.5", "3,4"] * 4, ["0,0"] * 4, header="id,x,y"),
-        "train.csv: columns 'x', 'y' should hold 0 and 1, they hold '1.5', '2.5', '3' and 1 more",
+    "words among the numbers of several columns": (
+        lambda: usual(["1.5,2.5", "many,4"] * 4, ["0,0"] * 4, header="id,x,y"),
+        "train.csv: columns 'x', 'y' should hold numbers, they hold 'many' too: choose one by --competition.target-columns",
+    ),
+    "unsure labels in several columns": (
+        lambda: usual(["1,0", "-1,1"] * 4, ["0,0"] * 4, header="id,x,y"),
+        "columns 'x', 'y' should hold 0 and 1, they hold '-1', '0', '1': choose one by .*, or say --competition.task regression",
     ),
     "empty cells in several columns": (
         lambda: usual(["1,0", ",1"] * 4, ["0,0"] * 4, header="id,x,y"),
@@ -759,6 +374,89 @@ def test_each_fault_is_one_clear_error(name: str, tmp_path: Path) -> None:
     (tmp_path / "contest").mkdir()
     with pytest.raises(CompetitionError, match=text):
         ask(put(tmp_path / "contest", tree()))
+
+
+@pytest.mark.parametrize("name", NOT_UNDERSTOOD)
+def test_what_is_not_understood_is_one_clear_error(name: str, tmp_path: Path) -> None:
+    tree, text = NOT_UNDERSTOOD[name]
+    with pytest.raises(CompetitionError, match=text):
+        ask(put(tmp_path, tree()))
+
+
+def test_a_target_that_nothing_says_can_be_named(tmp_path: Path) -> None:
+    found = ask(put(tmp_path, bone_age()), target_columns=["boneage"])
+    assert (found.task.kind, found.task.classes, len(found.train), len(found.test)) == ("regression", ("boneage",), 12, 4)
+
+
+def test_labels_of_another_table_are_joined_by_an_id(tmp_path: Path) -> None:
+    tree = {
+        **pictures(f"photos/{n}.jpg" for n in range(12)),
+        "photos.csv": csv("file,plant", [f"{n}.jpg,p{n}" for n in range(8)]),
+        "plants.csv": csv("plant,species", [f"p{n},{SPECIES[n % 3]}" for n in range(8)]),
+        "sample_submission.csv": csv("file,species", [f"{n}.jpg,{SPECIES[0]}" for n in range(8, 12)]),
+    }
+    found = ask(put(tmp_path, tree))
+    assert (found.task.classes, len(found.train)) == (SPECIES, 8)
+    assert "plants.csv has the labels for photos.csv, by 'plant'" in found.notes
+
+
+def test_test_rows_of_the_label_table_are_no_training_rows(tmp_path: Path) -> None:
+    found = ask(put(tmp_path, MINIATURES["chest x-rays: a table of all, and lists of train and test"].tree()))
+    assert any(note.startswith("6 rows of Data_Entry_2017.csv are of test images") for note in found.notes)
+    assert not set(found.train["image"]) & set(found.test["image"])
+
+
+def test_labels_of_test_rows_beside_a_split_column_are_their_truth(tmp_path: Path) -> None:
+    found = ask(put(tmp_path, MINIATURES["cub-200"].tree()))
+    assert found.test_truth is not None
+    assert found.test_truth.argmax(axis=1).tolist() == [0, 1, 2]
+    assert "'train_test_split' of images.txt tells 3 test rows from 12 training rows" in found.notes
+
+
+def test_pixels_in_one_cell_are_those_of_the_row(tmp_path: Path) -> None:
+    rows = [" ".join(str((row + place) % 256) for place in range(36)) for row in range(6)]
+    tree: Tree = {
+        "faces.csv": csv("emotion,pixels,Usage", [f'{n % 2},"{row}",{"Test" if n > 3 else "Training"}' for n, row in enumerate(rows)])
+    }
+    found = ask(put(tmp_path, tree))
+    assert (len(found.train), len(found.test)) == (4, 2)
+    for frame, first in ((found.train, 0), (found.test, 4)):
+        for place, key in enumerate(frame["image"]):
+            assert found.images.read(key).ravel().tolist() == [(first + place + pixel) % 256 for pixel in range(36)]
+
+
+GROUPS: dict[str, tuple[str, list[str], str | None]] = {
+    "patients": ("patient_id", [f"p{n // 2}" for n in range(40)], "patient_id"),
+    "sequences in locations": ("location,seq_id", [f"{n // 4},s{n // 2}" for n in range(40)], "location"),
+    "a hospital's number": ("site_id", [f"{n // 4}" for n in range(40)], "site_id"),
+    "a site of the body": ("anatom_site", [f"{n // 4}" for n in range(40)], None),
+    "the age of patients": ("patient_age", [f"{n // 4}" for n in range(40)], None),
+    "frames of a sequence": ("seq_num_frames", [f"{n // 4}" for n in range(40)], None),
+    "a patient an image": ("patient_id", [f"p{n}" for n in range(40)], None),
+    "few values": ("camera", [f"{n % 3}" for n in range(40)], None),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_which_column_is_one_of_groups(name: str, tmp_path: Path) -> None:
+    columns, cells, wanted = GROUPS[name]
+    tree = usual("01" * 20, ["0.5"] * 4)
+    tree["train.csv"] = csv(f"id,{columns},label", [f"a{n:03d},{cell},{n % 2}" for n, cell in enumerate(cells)])
+    found = ask(put(tmp_path, tree))
+    reasons = [reason for reason in found.reasons if reason.what == "groups"]
+    assert [reason.value for reason in reasons] == ([wanted] if wanted else [])
+    assert not any(reason.sure for reason in reasons)
+    assert (found.groups is None) == (wanted is None)
+    if "," in columns:
+        assert "it might be 'seq_id (20)'" in reasons[0].why
+
+
+def test_a_row_without_a_patient_is_a_group_of_its_own(tmp_path: Path) -> None:
+    tree = usual("01" * 20, ["0.5"] * 4)
+    tree["train.csv"] = csv("id,patient_id,label", [f"a{n:03d},{f'p{n // 2}' if n < 30 else ''},{n % 2}" for n in range(40)])
+    found = ask(put(tmp_path, tree))
+    assert found.groups is not None
+    assert found.groups.nunique() == 15 + 10
 
 
 def test_an_unknown_source_names_what_is_near(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files: the same view of a directory and of every kind of archive, and errors that say what is wrong with one."""
 
 import io
+import json
 import os
 import pickle
 import tarfile
@@ -13,8 +14,11 @@ import numpy as np
 import pytest
 
 from competition.archives import ARCHIVES
+from competition.config import CompetitionConfig
 from competition.errors import CompetitionError
 from competition.files import Files, is_junk
+from competition.load import load
+from tests.layouts import CYCLE, SPECIES, put, usual
 
 CONTENT = {
     "train.csv": b"id,label\n1,cat\n",
@@ -221,3 +225,13 @@ def test_an_unknown_packing_is_named(tmp_path: Path) -> None:
     path = as_zip(tmp_path / "data.zip", {"a.bin": b"x" * 100}, zipfile.ZIP_LZMA)
     with pytest.raises(CompetitionError, match=r"'a.bin' is packed by method 14, which cannot be read here"):
         Files(path).read("a.bin")
+
+
+def test_labels_in_a_7z(tmp_path: Path) -> None:
+    py7zr = pytest.importorskip("py7zr", reason="py7zr is optional")
+    tree = usual(CYCLE, CYCLE[:4])
+    labels = {row.split(",")[0]: row.split(",")[1] for row in str(tree.pop("train.csv")).splitlines()[1:]}
+    with py7zr.SevenZipFile(put(tmp_path, tree) / "labels.7z", "w") as file:
+        file.writestr(json.dumps(labels).encode(), "train_labels.json")
+    found = load(CompetitionConfig(source=str(tmp_path)))
+    assert (found.task.classes, len(found.train)) == (SPECIES, 9)

@@ -1,5 +1,6 @@
 """python -m competition: what it prints, what it writes, how it ends."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from competition.__main__ import main
 from competition.config import CompetitionConfig
 from competition.load import load
 from competition.settings import competition_config
+from tests.layouts import archive, put, usual
+from tests.miniatures import NOT_UNDERSTOOD
 
 HEAVY = ("torch", "sklearn", "albumentations", "cv2", "timm", "kaggle")
 
@@ -51,6 +54,34 @@ def test_inspect_names_a_damaged_image(contest: Path, capsys: pytest.CaptureFixt
     (contest / "train" / "3.png").write_bytes(b"nothing")
     assert main(["inspect", str(contest)]) == 0
     assert "damaged: image 'train/3.png': this is no image" in capsys.readouterr().out
+
+
+def test_inspect_counts_what_is_damaged(contest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(4):
+        (contest / "train" / f"{number}.png").write_bytes(b"")
+    assert main(["inspect", str(contest)]) == 0
+    shown = capsys.readouterr().out
+    assert "damaged: image 'train/0.png': the file is empty" in shown
+    assert "damaged: 1 more" in shown
+    assert "read whole to find damaged ones: all 8 files" in shown
+
+
+def test_inspect_tells_of_repeats(contest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("train.csv", "sample_submission.csv"):
+        text = (contest / name).read_text()
+        (contest / name).write_text(text + text.splitlines()[1] + "\n")
+    assert main(["inspect", str(contest)]) == 0
+    shown = capsys.readouterr().out
+    assert "note: 1 images have more than one row in train.csv: their rows are taken together" in shown
+    assert "submission: 3 rows of id, label; 1 rows repeat an id" in shown
+
+
+def test_inspect_of_a_number_shows_its_spread(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = usual([f"{number}.5" for number in range(9)], ["0"] * 4, header="id,size")
+    assert main(["inspect", str(put(tmp_path, tree))]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"name +least +quarter +median +three quarters +most", shown)
+    assert re.search(r"size +0.5 +2.5 +4.5 +6.5 +8.5", shown)
 
 
 def test_inspect_of_the_embedded_digits(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +132,47 @@ def test_what_the_user_can_put_right_ends_with_2(contest: Path, capsys: pytest.C
     for wrong in (["inspekt"], ["inspect", "--colour"], ["use"]):
         with pytest.raises(SystemExit, match="2"):
             main(wrong)
+
+
+@pytest.mark.parametrize("name", NOT_UNDERSTOOD)
+def test_what_is_not_understood_ends_with_2_and_one_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(put(tmp_path, NOT_UNDERSTOOD[name][0]()))]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("error: ")
+    assert len(shown.err.splitlines()) == 1
+    assert not shown.out
+
+
+def locked(content: dict[str, bytes | str]) -> bytes:
+    """A zip that says of each entry that it is encrypted."""
+    data = bytearray(archive(content))
+    for mark, flags in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        for found in re.finditer(mark, bytes(data)):
+            data[found.start() + flags] |= 1
+    return bytes(data)
+
+
+SOURCES = {
+    "notes.txt": (b"hello", "is neither a directory nor an archive"),
+    "hello.zip": (b"hello", "this is no zip"),
+    "cut.zip": (archive(usual("012" * 3, "0000"))[:900], "the zip is cut, its end with the list of files is missing: download it again"),
+    "locked.zip": (locked(usual("012" * 3, "0000")), "no table could be read: .*is encrypted: unpack the archive with its password first"),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("command", ["inspect", "train.py"])
+def test_a_source_that_is_none_is_one_error(name: str, command: str, tmp_path: Path) -> None:
+    content, text = SOURCES[name]
+    (tmp_path / name).write_bytes(content)
+    root = Path(__file__).resolve().parents[2]
+    words = [root / "train.py", "--competition", name] if command == "train.py" else ["-m", "competition", "inspect", name]
+    done = subprocess.run(
+        [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, env={"PYTHONPATH": str(root)}, check=False
+    )
+    assert done.returncode == 2
+    assert re.match(f"error: .*{text}", done.stderr)
+    assert "Traceback" not in done.stderr
 
 
 def test_nothing_heavy_is_imported(contest: Path) -> None:

@@ -28,7 +28,7 @@ class Known:
 
 TREES = {
     "aerial-cactus-identification": Known("binary", "roc_auc", "probability", 2),
-    "aptos2019-blindness-detection": Known("multiclass", "accuracy", "label", 5),
+    "aptos2019-blindness-detection": Known("ordinal", "qwk", "label", 5),
     "cassava-leaf-disease-classification": Known("multiclass", "accuracy", "label", 5),
     "dog-breed-identification": Known("multiclass", "log_loss", "probabilities", 120, 120),
     "dogs-vs-cats-redux-kernels-edition": Known("binary", "roc_auc", "probability", 2),

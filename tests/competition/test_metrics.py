@@ -3,6 +3,7 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,11 +21,13 @@ GRADES = ("0", "1", "10", "2", "4", "9")  # as text sorts, not as numbers do
 TASKS: dict[Kind, Task] = {
     "binary": Task("binary", ("0", "1")),
     "multiclass": Task("multiclass", GRADES),
+    "ordinal": Task("ordinal", tuple(sorted(GRADES, key=float))),
     "multilabel": Task("multilabel", ("a", "b", "c", "d")),
     "regression": Task("regression", ("weight",)),
 }
-CASES = [(name, kind) for name, metric in METRICS.items() for kind in metric.tasks]
+CASES = [(name, kind) for name, metric in METRICS.items() for kind in metric.tasks if metric.places in (0, 1, 3, 5, 20)]
 ROWS = 300
+EMPTY_IS_RIGHT: Any = 1.0  # scikit-learn's types say text, its documentation says numbers too
 
 
 def case(kind: Kind, seed: int = 0, rows: int = ROWS) -> tuple[np.ndarray, np.ndarray, Task]:
@@ -44,7 +47,7 @@ def test_perfect_is_at_least_as_good_as_anything_else(name: str, kind: Kind) -> 
     assert better(name, perfect, shuffled)
     assert better(name, perfect, score(name, truth, probs, task))
     assert perfect == pytest.approx(1.0 if METRICS[name].greater_is_better else 0.0, abs=1e-5)
-    assert perfect != pytest.approx(shuffled, abs=1e-3) or name == "top5_error"  # of six classes, five are always among the best five
+    assert perfect != pytest.approx(shuffled, abs=1e-3) or METRICS[name].places >= 5  # of six classes, five are nearly all
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
@@ -69,7 +72,7 @@ def test_a_table_and_its_array_score_the_same(name: str, kind: Kind) -> None:
     assert score(name, truth, pd.DataFrame(probs, columns=list(task.classes)), task) == score(name, truth, probs, task)
 
 
-@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kind in CASES if METRICS[name].needs == "labels"])
+@pytest.mark.parametrize(("name", "kind"), [(n, k) for n, k in CASES if METRICS[n].needs == "labels" and k != "regression"])
 def test_metrics_of_labels_see_only_the_decision(name: str, kind: Kind) -> None:
     truth, probs, task = case(kind)
     assert score(name, truth, decide(probs, task).astype(np.float32), task) == score(name, truth, probs, task)
@@ -100,21 +103,95 @@ def by_scikit_learn(name: str, truth: np.ndarray, probs: np.ndarray, task: Task)
         "f1_micro": lambda: peer.f1_score(true, chosen, average="micro"),
         "mcc": lambda: peer.matthews_corrcoef(true, chosen),
         "kappa": lambda: peer.cohen_kappa_score(true, chosen),
-        "qwk": lambda: peer.cohen_kappa_score(grades.astype(int), guessed.astype(int), weights="quadratic"),
-        "top5_error": lambda: 1 - peer.top_k_accuracy_score(true, probs, k=5),
-        "map3": lambda: _map_of_found(lambda k: peer.top_k_accuracy_score(true, probs, k=k), 3),
-        "map5": lambda: _map_of_found(lambda k: peer.top_k_accuracy_score(true, probs, k=k), 5),
-        "rmse": lambda: peer.root_mean_squared_error(numbers, sizes),
+        "qwk": lambda: (
+            peer.cohen_kappa_score(np.rint(numbers[:, 0]).astype(int), np.rint(sizes[:, 0]).astype(int), weights="quadratic")
+            if task.kind == "regression"
+            else peer.cohen_kappa_score(grades.astype(int), guessed.astype(int), weights="quadratic")
+        ),
+        "f1": lambda: peer.f1_score(true, chosen),
+        "f1_samples": lambda: peer.f1_score(true, chosen, average="samples", zero_division=EMPTY_IS_RIGHT),
+        "f2_samples": lambda: peer.fbeta_score(true, chosen, beta=2, average="samples", zero_division=EMPTY_IS_RIGHT),
+        "pf1": lambda: _pf1_by_weights(numbers[:, 1], sizes[:, 1]),
+        "rmsle": lambda: peer.root_mean_squared_log_error(numbers, sizes),
+        "mcrmse": lambda: peer.root_mean_squared_error(numbers, sizes, multioutput="uniform_average"),
+        "rmse": lambda: np.sqrt(peer.mean_squared_error(numbers.ravel(), sizes.ravel())),
         "mae": lambda: peer.mean_absolute_error(numbers, sizes),
         "r2": lambda: peer.r2_score(numbers, sizes),
     }
+    if METRICS[name].places:
+        return _by_places(name, METRICS[name].places, true, probs, task)
     return float(computed[name]())
+
+
+def _by_places(name: str, places: int, true: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    if task.kind == "multilabel":
+        return float(
+            np.mean(
+                [_average_precision_at(places, row.argsort(kind="stable")[::-1], wanted) for row, wanted in zip(probs, true, strict=True)]
+            )
+        )
+
+    def found(k: int) -> float:
+        return peer.top_k_accuracy_score(true, probs, k=k) if k < len(task.classes) else 1.0
+
+    return 1 - found(places) if name.startswith("top") else _map_of_found(found, places)
+
+
+def _average_precision_at(places: int, ranked: np.ndarray, wanted: np.ndarray) -> float:
+    """As the definition says, one place after the other."""
+    hits, total = 0, 0.0
+    for place, column in enumerate(ranked[:places], start=1):
+        if wanted[column]:
+            hits += 1
+            total += hits / place
+    return total / min(places, int(wanted.sum()))
+
+
+def _pf1_by_weights(true: np.ndarray, sizes: np.ndarray) -> float:
+    """Each row split in two: guessed positive with weight p, negative with 1 - p."""
+    twice, guessed = np.tile(true, 2), np.repeat([1, 0], len(true))
+    return float(peer.f1_score(twice, guessed, sample_weight=np.concatenate([sizes, 1 - sizes])))
 
 
 def _map_of_found(found: Callable[[int], float], places: int) -> float:
     """MAP from how many are found among the first 1, 2, ...: each place adds its own, over its number."""
     shares = [0.0, *(found(k) for k in range(1, places + 1))]
     return sum((after - before) / k for k, (before, after) in enumerate(pairwise(shares), start=1))
+
+
+def test_several_targets_as_scikit_learn_has_them() -> None:
+    task, generator = Task("regression", ("x", "y", "z")), np.random.default_rng(0)
+    truth, probs = make_truth(task, 50, generator) * [1, 10, 100], make_probs(task, 50, generator) * [1, 10, 100]
+    assert score("rmse", truth, probs, task) == pytest.approx(np.sqrt(peer.mean_squared_error(truth.ravel(), probs.ravel())))
+    assert score("mcrmse", truth, probs, task) == pytest.approx(peer.root_mean_squared_error(truth, probs))
+    assert score("mae", truth, probs, task) == pytest.approx(peer.mean_absolute_error(truth.ravel(), probs.ravel()))
+    assert score("r2", truth, probs, task) == pytest.approx(peer.r2_score(truth, probs))
+
+
+def test_numbers_are_rounded_for_a_kappa_and_kept_within_the_truths() -> None:
+    truth = np.array([[0], [1], [2], [3]], np.float32)
+    assert score("qwk", truth, np.array([[-5], [1.4], [1.6], [9]]), TASKS["regression"]) == 1
+    assert score("qwk", truth, truth[::-1], TASKS["regression"]) == -1
+
+
+def test_logarithmic_errors_need_numbers_of_0_or_more() -> None:
+    truth = np.array([[-1.5], [2]], np.float32)
+    with pytest.raises(CompetitionError, match=r"metric 'rmsle' needs numbers of 0 or more, the smallest of 'weight' is -1\.5"):
+        score("rmsle", truth, truth, TASKS["regression"])
+
+
+def test_average_precision_at_k_by_hand() -> None:
+    """Two true of four: ranked first and third, so (1 + 2/3) / 2; of one place only, 1."""
+    truth, probs = np.array([[1, 0, 1, 0]], np.float32), np.array([[0.9, 0.8, 0.7, 0.1]])
+    assert score("map4", truth, probs, TASKS["multilabel"]) == pytest.approx((1 + 2 / 3) / 2)
+    assert score("map1", truth, probs, TASKS["multilabel"]) == 1
+    assert score("map2", truth, probs, TASKS["multilabel"]) == 0.5
+
+
+def test_a_row_that_is_rightly_left_empty_is_right() -> None:
+    nothing, wrong = np.zeros((2, 4), np.float32), np.array([[0, 0, 0, 0], [0, 1, 0, 0]], np.float32)
+    assert [score(name, nothing, nothing, TASKS["multilabel"]) for name in ("f1_samples", "f2_samples")] == [1, 1]
+    assert score("f1_samples", nothing, wrong, TASKS["multilabel"]) == 0.5
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])

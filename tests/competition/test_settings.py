@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from competition.config import AugmentConfig, CompetitionConfig, Config, MachineConfig, ModelConfig, OptimConfig
+from competition.config import AugmentConfig, CompetitionConfig, Config, MachineConfig, ModelConfig, OptimConfig, seconds_of
 from competition.errors import CompetitionError
 from competition.settings import (
     RECIPES,
@@ -269,3 +269,28 @@ def test_the_digest_is_the_same_however_a_number_is_written() -> None:
     assert Config.model_validate({"optim": {"lr": 1}}).digest() == Config.model_validate({"optim": {"lr": 1.0}}).digest()
     assert len(Config().digest()) == 6
     assert not math.isnan(int(Config().digest(), 16))
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("20m", 1200), ("1.5h", 5400), ("45", 45), ("", math.inf)])
+def test_a_time_is_read(text: str, seconds: float) -> None:
+    assert seconds_of(text) == seconds
+    assert Config.model_validate({"optim": {"budget": text}}).optim.budget == text
+
+
+@pytest.mark.parametrize("text", ["soon", "m", "-5m", "0", "1d", "infs"])
+def test_a_time_that_is_none_is_a_clear_error(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        train_config(["--budget", text])
+    assert left.value.code == 2
+    assert "a time like 90s, 20m or 8.5h is needed" in " ".join(capsys.readouterr().err.replace("\u2502", "").split())
+
+
+def test_what_a_budget_chose_is_no_part_of_the_name() -> None:
+    asked = Config.model_validate({"optim": {"budget": "5m"}})
+    planned = {"planned": ["data.size_px", "optim.epochs"], "budget": "5m", "epochs": 12}
+    chose = Config.model_validate({"optim": planned, "data": {"size_px": 96}})
+    other = Config.model_validate({"optim": planned | {"epochs": 40}, "data": {"size_px": 64}})
+    assert asked.digest() == chose.digest() == other.digest()
+    asked_for = Config.model_validate({"optim": planned | {"planned": ["optim.epochs"]}, "data": {"size_px": 64}})
+    assert asked_for.digest() != chose.digest(), "a size that was asked for is"
+    assert Config.model_validate({"optim": {"budget": "6m"}}).digest() != asked.digest()

@@ -94,6 +94,7 @@ def test_labels_are_encoded_in_the_order_of_the_classes() -> None:
     assert TASKS["binary"].encode([1, "0"]).tolist() == [[0, 1], [1, 0]]
     assert TASKS["multilabel"].encode([["scab", "7"], [], ["rust", "rust"]]).tolist() == [[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]]
     assert TASKS["regression"].encode(["1.5", 2, -3e2]).tolist() == [[1.5], [2], [-300]]
+    assert Task("regression", ("x", "y")).encode([["1.5", 2], ["3", 4]]).tolist() == [[1.5, 2], [3, 4]]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -132,7 +133,8 @@ def test_a_label_that_does_not_fit_is_named(kind: Kind, labels: list[Any], match
         ("multiclass", ("a", "b", "a"), "class names repeat: 'a'"),
         ("binary", ("a", "b", "c"), "a binary task has two classes, not 3"),
         ("multiclass", ("a",), r"one class only \('a'\): there is nothing to tell apart"),
-        ("regression", ("a", "b"), "a regression has one target, not 2"),
+        ("ordinal", ("a",), "one class only"),
+        ("regression", (), "a regression task needs a column to predict"),
     ],
 )
 def test_classes_that_make_no_task(kind: Kind, classes: tuple[str, ...], match: str) -> None:

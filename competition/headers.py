@@ -1,0 +1,60 @@
+"""Tables whose first line is a row already: which are so, what their columns are called, and which belong together.
+
+train.txt:  images/1.jpg 3                                             -> image, label
+images.txt: 1 001.Bird/1.jpg    and    image_class_labels.txt: 1 1     -> one table: number, image, image_class_labels
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from competition.image_index import is_image
+from competition.pixels import pixel_names
+
+NUMBER, IMAGE, LABEL = "number", "image", "label"
+
+
+def names_without_header(first: Sequence[str], path: str) -> list[str] | None:
+    """Names for the columns of a table whose first line is data; None where it is a header."""
+    cells = [cell.strip() for cell in first]
+    numbers = all(map(_is_number, cells))
+    text = path.lower().endswith(".txt")
+    place = next((place for place, cell in enumerate(cells) if is_image(cell) or (len(cells) == 1 and "/" in cell)), None)
+    if place is not None:
+        before = _numbered(NUMBER, place)
+        return [*before, IMAGE, *_numbered(LABEL, len(cells) - place - 1)]
+    if numbers and (text or cells != [str(number) for number in range(len(cells))]):
+        if names := pixel_names(len(cells)):
+            return names
+    elif not (text and _is_number(cells[0])):
+        return None
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    return [NUMBER, *_numbered(stem, len(cells) - 1)]
+
+
+def joined_by_number(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The frames; those that number the same rows as one that names images, in one folder, have become columns of that."""
+    left = dict(frames)
+    for path, frame in frames.items():
+        if list(frame.columns[:2]) != [NUMBER, IMAGE] or not frame[NUMBER].is_unique:
+            continue
+        for other, beside in frames.items():
+            if (
+                other != path
+                and other.rpartition("/")[0] == path.rpartition("/")[0]
+                and list(beside.columns[:1]) == [NUMBER]
+                and IMAGE not in beside.columns
+                and set(beside[NUMBER]) == set(frame[NUMBER])
+                and beside[NUMBER].is_unique
+            ):
+                left[path] = left[path].merge(beside, on=NUMBER, how="left", suffixes=("", f" of {other}"))
+                del left[other]
+    return left
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [name if place == 0 else f"{name} {place + 1}" for place in range(count)]
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(".", "", 1).replace("-", "", 1).isdigit()
