@@ -1,7 +1,9 @@
 """Run: names, and writes atomically, the files of a run directory.
 
 runs/COMPETITION/NAME-HEX/  config.toml environment.json folds.csv oof.parquet scores.json
+              test.parquet test.json    once predicted
               fold0/        model.safetensors model.json history.csv oof.parquet resume/ done.json    done.json last: it means complete
+              full/         the same, of all rows
 """
 
 import hashlib
@@ -27,10 +29,13 @@ from competition.atomic import replacing, write_json, write_text
 from competition.config import Config
 from competition.contest import Competition
 from competition.errors import examples
+from competition.metrics import METRICS
 from competition.settings import read_recipe, validated, write_toml
 from competition.tables import check_table
 from competition.task import Task
 from folds.errors import FoldError
+
+FULL = 10_000  # the number of the model of all rows, beside those of the folds
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,45 @@ class Run:
         return self.directory.name
 
     def fold_directory(self, fold: int) -> Path:
-        return self.directory / f"fold{fold}"
+        return self.directory / ("full" if fold == FULL else f"fold{fold}")
+
+    def is_finished(self, fold: int) -> bool:
+        """Whether its done.json is there."""
+        return (self.fold_directory(fold) / "done.json").is_file()
 
     def finished_folds(self) -> list[int]:
-        """The folds whose done.json is there."""
-        return [fold for fold in range(self.config.folds.count) if (self.fold_directory(fold) / "done.json").is_file()]
+        """The folds that are, without the one of all rows."""
+        return [fold for fold in range(self.config.folds.count) if self.is_finished(fold)]
+
+    def members(self, which: str) -> list[Path]:
+        """The directories of its finished models: of the "folds", of the "full" one, or "both".
+
+        Raises: FoldError where one that is asked for is not there.
+        """
+        if which != "folds" and not self.is_finished(FULL):
+            raise FoldError(
+                f"{self.directory}: no model of all rows: python train.py --recipe {self.directory / 'config.toml'} --fold full"
+            )
+        folds = [] if which == "full" else self.finished_folds()
+        return [self.fold_directory(fold) for fold in [*folds, *([FULL] if which != "folds" else [])]]
+
+    def config_of_full(self) -> Config:
+        """How the model of all rows is fitted: as the folds were, without a fold to choose by, for the epochs that they taught.
+
+        Raises: FoldError where a fold is not finished.
+        """
+        if missing := [fold for fold in range(self.config.folds.count) if not self.is_finished(fold)]:
+            raise FoldError(f"--fold full: the folds come first, and {examples(missing)} of {self.directory} are not finished: --fold all")
+        optim = self.config.optim
+        if optim.schedule == "plateau":
+            raise FoldError("--fold full: the schedule `plateau` follows a held-out loss, and nothing is held out here")
+        if optim.keep != "best" or optim.method != "train":
+            return self.config
+        metric = self.config.competition.metric
+        histories = [pd.read_csv(self.fold_directory(fold) / "history.csv").dropna() for fold in self.finished_folds()]
+        best = [int(rows.sort_values(metric, ascending=not METRICS[metric].greater_is_better)["epoch"].iloc[0]) for rows in histories]
+        taught = optim.model_copy(update={"keep": "last", "epochs": max(1, round(float(np.median(best))))})
+        return self.config.model_copy(update={"optim": taught})
 
     def done(self, fold: int) -> dict[str, Any]:
         """What a finished fold says of itself: seconds, score, weights kept."""
@@ -90,6 +129,26 @@ class Run:
         table = pd.concat(parts)[list(task.classes)] if parts else pd.DataFrame(columns=list(task.classes))
         return check_table(table, task, f"{self.directory}: out-of-fold predictions")
 
+    def write_test(self, table: pd.DataFrame, views: tuple[str, ...], members: str = "folds") -> None:
+        """Writes test.parquet (id, a column a class), and test.json: the folds, members and views that it is the mean of."""
+        write_table(self.directory / "test.parquet", table)
+        write_json(self.directory / "test.json", {"folds": self.finished_folds(), "members": members, "views": views})
+
+    def test(self, task: Task) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """The table of the test images, and its views.
+
+        Raises: FoldError where it was not predicted yet, or by fewer folds than are finished now.
+        """
+        again = f"python predict.py {self.directory} makes it"
+        if not (self.directory / "test.json").is_file():
+            raise FoldError(f"{self.directory}: its test images are not predicted yet: {again}")
+        facts = json.loads((self.directory / "test.json").read_text(encoding="utf-8"))
+        if facts["folds"] != self.finished_folds():
+            made = f"by folds {facts['folds']}, finished are now {self.finished_folds()}"
+            raise FoldError(f"{self.directory}: its test images were predicted {made}: {again}")
+        table = read_table(self.directory / "test.parquet")
+        return check_table(table, task, f"{self.directory}: test predictions"), tuple(facts["views"])
+
 
 def open_run(config: Config, contest: Competition, fold_of: pd.Series) -> Run:
     """The run of this config: made where it is not there yet, else checked to be about the same rows.
@@ -100,7 +159,7 @@ def open_run(config: Config, contest: Competition, fold_of: pd.Series) -> Run:
         raise FoldError(
             f"{contest.source}: a class cannot be called {examples(sorted(taken))}, which out-of-fold tables keep for themselves"
         )
-    directory = config.machine.runs / contest.name / f"{config.name}-{config.digest()}"
+    directory = config.run_directory(contest.name)
     data = hashlib.sha256(
         pd.util.hash_pandas_object(pd.DataFrame(contest.truth, index=contest.train["id"])).to_numpy().tobytes()
     ).hexdigest()
@@ -109,6 +168,12 @@ def open_run(config: Config, contest: Competition, fold_of: pd.Series) -> Run:
         if was != data:
             raise FoldError(
                 f"{directory}: ids or labels of {contest.source} are not those that this run began with; give the new run another --name"
+            )
+        before = Run(directory, config).fold_of()
+        if (moved := before.index[before != fold_of.loc[before.index].to_numpy()]).size:
+            raise FoldError(
+                f"{directory}: the folds are not those that this run began with (groups have changed?), {len(moved):,} rows would move: "
+                f"{examples(moved)}; give the new run another --name"
             )
     else:
         directory.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """What the out-of-fold predictions say: per fold, pooled, mean and spread; and the ledger, a row a run."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,23 +9,60 @@ from filelock import FileLock
 
 from competition.atomic import write_json, write_text
 from competition.contest import Competition
-from competition.metrics import score
+from competition.decisions import fit_decision
+from competition.metrics import THRESHOLD, decide, score
+from competition.task import Task
 from folds.errors import FoldError
+from folds.groups import groups_of
+from folds.intervals import Interval, gain_interval, score_interval
 from folds.run import Run, write_table
 
 LEDGER = "ledger.csv"
-COLUMNS = ["run", "competition", "metric", "pooled", "mean", "std", "folds_done", "folds", "seconds", "weights", "git", "finished"]
+COLUMNS = [
+    "run",
+    "competition",
+    "metric",
+    "pooled",
+    "low",
+    "high",
+    "mean",
+    "std",
+    "folds_done",
+    "folds",
+    "seconds",
+    "weights",
+    "git",
+    "finished",
+]
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class against the rest: how many rows it has, the area under its ROC curve, and the share of its rows that are found.
+
+    Of a number: rows, nan, and the share of its variance that is explained.
+    """
+
+    rows: int
+    roc_auc: float
+    found: float
 
 
 @dataclass(frozen=True)
 class Scores:
-    """pooled: over all held-out rows at once; mean, std (n - 1; NaN for one fold) over folds. All of the finished folds only."""
+    """pooled: over all held-out rows at once, with the 95 % bootstrap interval low, high (over groups where folds kept any together);
+    mean, std (n - 1; NaN for one fold) over folds; per_class: each class against the rest; decided: with thresholds and the like that
+    were fitted on the other folds, where that is better. All of the finished folds only."""
 
     metric: str
     per_fold: dict[int, float]
     pooled: float
+    low: float
+    high: float
     mean: float
     std: float
+    per_class: dict[str, ClassScore] = field(default_factory=dict)
+    decided: float | None = None
 
 
 def score_run(run: Run, contest: Competition, oof: pd.DataFrame) -> Scores:
@@ -33,13 +70,34 @@ def score_run(run: Run, contest: Competition, oof: pd.DataFrame) -> Scores:
     truth, folds, probs = truth_of(oof, contest), run.fold_of().loc[oof.index].to_numpy(), oof.to_numpy()
     per_fold = {int(fold): score(contest.metric, truth[folds == fold], probs[folds == fold], contest.task) for fold in np.unique(folds)}
     values = list(per_fold.values())
+    decision = fit_decision(contest, oof, truth, run.fold_of())
+    pooled = score_interval(contest.metric, truth, probs, contest.task, groups_of_rows(run, contest, oof.index))
     return Scores(
         metric=contest.metric,
         per_fold=per_fold,
-        pooled=score(contest.metric, truth, probs, contest.task),
+        pooled=pooled.value,
+        low=pooled.low,
+        high=pooled.high,
         mean=float(np.mean(values)),
         std=float(np.std(values, ddof=1)) if len(values) > 1 else float("nan"),
+        per_class=class_scores(truth, probs, contest.task),
+        decided=decision.nested if decision else None,
     )
+
+
+def class_scores(truth: np.ndarray, probs: np.ndarray, task: Task) -> dict[str, ClassScore]:
+    """Class by class, of truth and probs, N x K."""
+    found = {}
+    chosen = None if task.kind == "regression" else decide(probs, task)
+    for place, name in enumerate(task.classes):
+        true, its = truth[:, place], probs[:, place]
+        if chosen is None:
+            found[name] = ClassScore(len(true), float("nan"), score("r2", true[:, None], its[:, None], Task("regression", (name,))))
+            continue
+        holds = true > THRESHOLD
+        area = score("roc_auc", true[:, None], its[:, None], Task("multilabel", (name,)))
+        found[name] = ClassScore(int(holds.sum()), area, float(chosen[holds, place].mean()) if holds.any() else float("nan"))
+    return found
 
 
 def truth_of(table: pd.DataFrame, contest: Competition) -> np.ndarray:
@@ -48,8 +106,8 @@ def truth_of(table: pd.DataFrame, contest: Competition) -> np.ndarray:
     return contest.truth[place.loc[table.index]]
 
 
-def score_tables(oofs: dict[str, pd.DataFrame], contest: Competition) -> tuple[float, dict[str, float], pd.DataFrame]:
-    """The pooled score of the mean of several runs' out-of-fold tables (over the rows all of them hold), each run's own, that mean.
+def shared_rows(oofs: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The out-of-fold tables of several runs, cut to the rows that all of them hold, in the order of the first.
 
     Raises: FoldError where no row is held by all.
     """
@@ -61,12 +119,29 @@ def score_tables(oofs: dict[str, pd.DataFrame], contest: Competition) -> tuple[f
         raise FoldError(
             f"{' and '.join(oofs)} share no finished fold, so that nothing can be said of their blend: train the same folds of each"
         )
-    total = first.loc[shared]
-    for oof in others:
-        total = total + oof.loc[shared]
-    mean = total / len(oofs)
-    each = {name: score(contest.metric, truth_of(oof, contest), oof, contest.task) for name, oof in oofs.items()}
-    return score(contest.metric, truth_of(mean, contest), mean, contest.task), each, mean
+    return {name: oof.loc[shared] for name, oof in oofs.items()}
+
+
+def compare_runs(one: Run, other: Run, contest: Competition) -> tuple[Interval, int]:
+    """By how much `one` is better than `other` on the rows that both held out (above 0 where it is), and how many these are.
+
+    Raises: FoldError where they share no row, or are about different competitions.
+    """
+    if one.config.competition.slug != other.config.competition.slug:
+        raise FoldError(f"{one.directory} and {other.directory} are about different competitions")
+    tables = [one.oof(contest.task), other.oof(contest.task)]
+    shared = tables[0].index.intersection(tables[1].index)
+    if shared.empty:
+        raise FoldError(f"{one.directory} and {other.directory} share no held-out row: train the same folds of each")
+    truth = truth_of(tables[0].loc[shared], contest)
+    first, second = (table.loc[shared].to_numpy() for table in tables)
+    return gain_interval(contest.metric, truth, first, second, contest.task, groups_of_rows(one, contest, shared)), len(shared)
+
+
+def groups_of_rows(run: Run, contest: Competition, ids: pd.Index) -> np.ndarray | None:
+    """The groups that the run's folds kept together, row by row with the ids."""
+    groups, _ = groups_of(contest, run.config.folds)
+    return None if groups is None else pd.Series(groups.to_numpy(), index=contest.train["id"]).loc[ids].to_numpy()
 
 
 def gather(run: Run, contest: Competition) -> Scores:
@@ -82,6 +157,8 @@ def gather(run: Run, contest: Competition) -> Scores:
         "competition": contest.name,
         "metric": scores.metric,
         "pooled": scores.pooled,
+        "low": scores.low,
+        "high": scores.high,
         "mean": scores.mean,
         "std": scores.std,
         "folds_done": len(done),

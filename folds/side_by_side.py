@@ -1,5 +1,6 @@
 """Several folds at once, a process each: one log a fold, one display, and a fold that fails does not take the others along."""
 
+import math
 import os
 import subprocess
 import sys
@@ -10,21 +11,23 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
-from competition.config import MachineConfig
+from competition.config import Config
 from competition.console import progress, say
+from folds.budget import share_of
 from folds.run import Run
 from folds.stop import PARENT
 
 LOG = "train.log"
 
 
-def at_once_of(machine: MachineConfig, folds: int, device: str) -> tuple[int, int]:
+def at_once_of(config: Config, folds: int, device: str) -> tuple[int, int]:
     """How many folds to train at once, and the threads of each. auto: on a CPU as many as there are cores, for a fold on one
-    thread does more than half of what it does on two; elsewhere one."""
+    thread does more than half of what it does on two; elsewhere one, as for a probe, whose folds share their looks at the images."""
+    machine = config.machine
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     at_once = machine.parallel_folds
     if at_once == "auto":
-        at_once = cores if device == "cpu" else 1
+        at_once = cores if device == "cpu" and config.optim.method == "train" else 1
     at_once = max(1, min(at_once, folds))
     return at_once, max(1, cores // at_once) if machine.threads == "auto" else machine.threads
 
@@ -37,11 +40,12 @@ class Child:
 
 
 def train_side_by_side(
-    script: Path, run: Run, folds: Sequence[int], at_once: int, threads: int, stop: Callable[[], bool]
+    script: Path, run: Run, folds: Sequence[int], at_once: int, threads: int, stop: Callable[[], bool], end: float = math.inf
 ) -> dict[int, int]:
     """exit_code_of[fold], for the folds that did not end well. Each fold is `script` run on the run's own config.
 
-    While it waits it relays the lines of every fold; stop() ends the children by SIGTERM, on which each saves its state.
+    While it waits it relays the lines of every fold; stop() ends the children by SIGTERM, on which each saves its state. Each fold has its
+    share of the time until `end`; those of one lane have more where they are fewer.
     """
     waiting, running, failed = list(folds), list[Child](), dict[int, int]()
     with progress(f"{len(folds)} folds", len(folds) * int(run.config.optim.epochs), "epochs") as advance:
@@ -51,7 +55,8 @@ def train_side_by_side(
                     child.process.terminate()
                 waiting = []
             while waiting and len(running) < at_once:
-                running.append(_start(script, run, waiting.pop(0), threads, advance))
+                seconds = share_of(end, len(waiting), at_once)
+                running.append(_start(script, run, waiting.pop(0), threads, seconds, advance))
             for child in [child for child in running if child.process.poll() is not None]:
                 child.relay.join()
                 running.remove(child)
@@ -61,7 +66,7 @@ def train_side_by_side(
     return failed
 
 
-def _start(script: Path, run: Run, fold: int, threads: int, advance: Callable[[int], None]) -> Child:
+def _start(script: Path, run: Run, fold: int, threads: int, seconds: float, advance: Callable[[int], None]) -> Child:
     machine = run.config.machine
     flags = {
         "fold": fold,
@@ -76,6 +81,7 @@ def _start(script: Path, run: Run, fold: int, threads: int, advance: Callable[[i
         "machine.runs": machine.runs,
         "machine.cache": machine.cache,
     }
+    flags |= {"machine.fold-seconds": max(1.0, seconds)} if seconds < math.inf else {}
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, str(script), "--recipe", str(run.directory / "config.toml"), "--name", run.config.name, *words]
     process = subprocess.Popen(

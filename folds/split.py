@@ -1,73 +1,232 @@
 """Which fold holds each training row out: a Series[id -> fold], the same for every run with the same settings.
 
 It depends on the ids, never on the order of the rows.
+
+Legend: N rows, K columns of a table.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from competition.config import FoldsConfig
+from competition.contest import Competition, Reason
 from competition.errors import choose, examples
 from competition.task import Task
 from folds.errors import FoldError
+from folds.groups import groups_of, has_groups
+from folds.run import FULL
+from folds.share_out import share_out
 
 
-def assign_folds(train: pd.DataFrame, truth: np.ndarray, task: Task, config: FoldsConfig) -> pd.Series:
-    """fold_of[id], 0..count-1, in the order of `train` (column `id`); truth: float32 N x K, row by row with it.
+@dataclass(frozen=True)
+class Rows:
+    """What a scheme cuts, in the order of the ids. groups: int64 N, alike for rows that stay together; values: of the column named."""
 
-    Raises: FoldError where a class has fewer images than there are folds, or there are fewer rows than folds.
+    truth: np.ndarray
+    task: Task
+    count: int
+    seed: int
+    groups: np.ndarray | None
+    values: pd.Series | None
+
+
+def settle_folds(contest: Competition, config: FoldsConfig, audit: Path | None = None) -> tuple[FoldsConfig, list[Reason]]:
+    """The config with nothing left `auto`, and why. audit: where the groups of duplicates stand, where there was an audit.
+
+    Raises: FoldError for a column or file that is not there or does not fit.
     """
+    by_audit: list[Reason] = []
+    if config.groups == "auto" and audit is not None:
+        if not audit.is_file():
+            by_audit = [Reason("duplicates", "not looked for", "python -m folds audit finds them, and they stay together from then on")]
+        elif has_groups(audit):
+            config = config.model_copy(update={"groups": str(audit)})
+            why = "the groups that the audit found stay together; --folds.groups none if they need not"
+            by_audit = [Reason("groups in folds", str(audit), why)]
+    groups, reasons = groups_of(contest, config)
+    reasons = [*by_audit, *reasons]
+    settled = config.model_copy(update={"groups": str(groups.name) if groups is not None else "none"})
+    if config.scheme == "column":
+        values = _values(contest, config)
+        why = f"{values.nunique()} values of {config.column!r} are the folds: {examples(sorted(set(values)))}"
+        return settled.model_copy(update={"count": values.nunique(), "groups": "none"}), [Reason("folds", "column", why)]
+    if config.scheme in GROUPED:
+        return settled, reasons
+    if config.scheme != "auto":
+        ignored = (
+            f"{groups.nunique():,} groups of {groups.name!r} cross the folds, since scheme {config.scheme} was asked for"
+            if groups is not None
+            else ""
+        )
+        return settled.model_copy(update={"groups": "none"}), [Reason("groups in folds", "none", ignored, sure=False)] if ignored else []
+    rare = _rare(contest.truth, contest.task, config.count)
+    if groups is not None:
+        scheme, why = "stratified_group", "rows of one group stay in one fold, and every fold has its share of what they show"
+    elif rare:
+        scheme, why = (
+            "iterative",
+            f"{_too_rare(rare, config.count)}. They are dealt out one by one, so a fold may train without some of them",
+        )
+    elif contest.task.kind == "multilabel":
+        scheme, why = "iterative", "every fold has its share of each label"
+    else:
+        scheme, why = "stratified", "every fold has its share of " + ("each class" if contest.task.one_of_many else "the target's deciles")
+    return settled.model_copy(update={"scheme": scheme}), [*reasons, Reason("folds", scheme, why)]
+
+
+def assign_folds(contest: Competition, config: FoldsConfig) -> pd.Series:
+    """fold_of[id], 0..count-1, in the order of the training rows.
+
+    Raises: FoldError where there are fewer rows or groups than folds, or, of scheme `stratified`, a class has fewer images than there
+    are folds.
+    """
+    config, _ = settle_folds(contest, config)
     scheme = SCHEMES[choose("fold scheme", config.scheme, SCHEMES)]
-    ids = pd.Index(train["id"], name="id")
+    ids = pd.Index(contest.train["id"], name="id")
     if len(ids) < config.count:
         raise FoldError(f"{len(ids)} training rows cannot be cut into {config.count} folds: --folds.count {max(2, len(ids))} at the most")
     order = np.argsort(ids.to_numpy())
+    groups = groups_of(contest, config)[0] if config.scheme in GROUPED else None
+    if config.scheme in GROUPED and groups is None:
+        raise FoldError(
+            f"fold scheme {config.scheme!r} needs groups: name a column of the label table or a CSV of id,group by --folds.groups"
+        )
+    codes = None if groups is None else pd.factorize(groups.to_numpy()[order])[0]
+    if codes is not None and codes.max() + 1 < config.count:
+        raise FoldError(
+            f"{codes.max() + 1} groups cannot be cut into {config.count} folds: --folds.count {max(2, codes.max() + 1)} at the most"
+        )
+    values = _values(contest, config).iloc[order] if config.scheme in BY_COLUMN else None
     folds = np.empty(len(ids), dtype=np.int64)
-    folds[order] = scheme(truth[order], task, config)
+    folds[order] = scheme(Rows(contest.truth[order], contest.task, config.count, config.seed, codes, values))
     return pd.Series(folds, index=ids, name="fold")
 
 
 def asked_folds(asked: str, count: int) -> list[int]:
-    """The fold numbers of "0", "0,2" or "all".
+    """The fold numbers of "0", "0,2" or "all"; FULL alone of "full".
 
     Raises: FoldError for anything else.
     """
+    if asked == "full":
+        return [FULL]
     if asked == "all":
         return list(range(count))
     numbers = [part.strip() for part in asked.split(",")]
     wrong = [part for part in numbers if not part.isdecimal() or int(part) >= count]
     if wrong:
-        raise FoldError(f"--fold {asked}: {examples(wrong)} is none of the folds 0 to {count - 1}; it takes a number, several (0,2) or all")
+        takes = "it takes a number, several (0,2), all or full"
+        raise FoldError(f"--fold {asked}: {examples(wrong)} is none of the folds 0 to {count - 1}; {takes}")
     return sorted({int(part) for part in numbers})
 
 
-def stratified(truth: np.ndarray, task: Task, config: FoldsConfig) -> np.ndarray:
+def tuning_rows(fold_of: pd.Series, fold: int, kept: np.ndarray) -> np.ndarray:
+    """Places of training rows on which what is trained without `fold` may be tuned: those that the next fold holds out.
+
+    So groups stay whole here too. Where there is no third fold, every second one of the other's. kept: bool, a row; which are trained on.
+    """
+    others = sorted(set(fold_of) - {fold})
+    following = next((other for other in others if other > fold), others[0])
+    rows = np.flatnonzero((fold_of == following).to_numpy() & kept)
+    return rows if len(others) > 1 else rows[::2]
+
+
+def stratified(rows: Rows) -> np.ndarray:
     """Every fold has the classes (the label combinations, the deciles of a number) in equal shares."""
-    from sklearn.model_selection import StratifiedKFold
-
-    strata = task.strata(truth)
-    if task.one_of_many:
-        counts = {name: int(count) for name, count in zip(task.classes, truth.sum(axis=0), strict=True) if count}
-        rare = [f"{name} ({count})" for name, count in counts.items() if count < config.count]
-        if rare:
-            least = min(counts.values())
-            fewer = f"Ask for fewer folds (--folds.count {least}) or do" if least >= 2 else "Do"
-            raise FoldError(
-                f"{len(rare)} classes have fewer images than the {config.count} folds: {examples(rare)}. "
-                f"{fewer} without the balance (--folds.scheme plain)"
-            )
-    else:
-        strata = _joined(strata, config.count)
-    return _fold_numbers(StratifiedKFold(config.count, shuffle=True, random_state=config.seed).split(strata, strata), len(strata))
+    if rare := _rare(rows.truth, rows.task, rows.count):
+        fewest = min(rare.values())
+        fewer = f"Ask for fewer folds (--folds.count {fewest}), or deal" if fewest >= 2 else "Deal"
+        raise FoldError(f"{_too_rare(rare, rows.count)}. {fewer} them out as far as they go (--folds.scheme iterative)")
+    strata = rows.task.strata(rows.truth)
+    return _cut(strata if rows.task.one_of_many else _joined(strata, rows.count), rows)
 
 
-def plain(truth: np.ndarray, task: Task, config: FoldsConfig) -> np.ndarray:
+def iterative(rows: Rows) -> np.ndarray:
+    """Every fold has each label, class or decile in equal shares as far as it goes, the rarest first."""
+    return share_out(_indicators(rows), np.arange(len(rows.truth)), rows.count, rows.seed)
+
+
+def stratified_group(rows: Rows) -> np.ndarray:
+    """As iterative, with the rows of a group in one fold."""
+    return share_out(_indicators(rows), rows.groups, rows.count, rows.seed)  # type: ignore[arg-type]
+
+
+def group(rows: Rows) -> np.ndarray:
+    """Rows of a group in one fold; folds of about as many rows, whatever they show."""
+    return share_out(np.zeros((len(rows.truth), 1), dtype=bool), rows.groups, rows.count, rows.seed)  # type: ignore[arg-type]
+
+
+def time(rows: Rows) -> np.ndarray:
+    """Fold after fold along the column's numbers or dates, rows of one moment in one fold: the first holds out the oldest."""
+    moments = rank_of(rows.values)  # type: ignore[arg-type]
+    edges = np.quantile(moments, np.arange(1, rows.count) / rows.count, method="lower")
+    return np.searchsorted(np.unique(edges), moments, side="left")
+
+
+def column(rows: Rows) -> np.ndarray:
+    """The column's values, in their order, are the folds."""
+    return rank_of(rows.values)  # type: ignore[arg-type]
+
+
+def plain(rows: Rows) -> np.ndarray:
     """Shuffled only."""
     from sklearn.model_selection import KFold
 
-    return _fold_numbers(KFold(config.count, shuffle=True, random_state=config.seed).split(truth), len(truth))
+    return _fold_numbers(KFold(rows.count, shuffle=True, random_state=rows.seed).split(rows.truth), len(rows.truth))
+
+
+def rank_of(values: pd.Series) -> np.ndarray:
+    """int64 N: the place of each value among the different ones, by number where all are numbers, else by date, else by letter."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.isna().any():
+        dates = pd.to_datetime(values, errors="coerce", format="mixed")
+        numbers = values if dates.isna().any() else dates
+    return np.unique(numbers.to_numpy(), return_inverse=True)[1].astype(np.int64)
+
+
+def _values(contest: Competition, config: FoldsConfig) -> pd.Series:
+    there = [name for name in contest.train.columns if name not in ("id", "image")]
+    if config.column not in there:
+        raise FoldError(
+            f"fold scheme {config.scheme!r} needs a column of the label table (--folds.column): {examples(there, 12) or 'it has no others'}"
+        )
+    values = contest.train[config.column].astype(str).str.strip()
+    if (values == "").any():
+        raise FoldError(f"column {config.column!r} is empty in {int((values == '').sum()):,} rows, which then have no place in any fold")
+    if values.nunique() < 2:
+        raise FoldError(f"column {config.column!r} holds {examples(set(values))} only: two folds are the least")
+    return values
+
+
+def _indicators(rows: Rows) -> np.ndarray:
+    """bool N x L: what each row should be shared out for: its labels, or its class or decile as one of L."""
+    if rows.task.kind == "multilabel":
+        return rows.truth > 0.5
+    strata = rows.task.strata(rows.truth)
+    return strata[:, None] == np.unique(strata)
+
+
+def _cut(strata: np.ndarray, rows: Rows) -> np.ndarray:
+    from sklearn.model_selection import StratifiedKFold
+
+    return _fold_numbers(StratifiedKFold(rows.count, shuffle=True, random_state=rows.seed).split(strata, strata), len(strata))
+
+
+def _rare(truth: np.ndarray, task: Task, least: int) -> dict[str, int]:
+    """Classes of a one-of-many task with fewer than `least` images, and how many they have."""
+    if not task.one_of_many:
+        return {}
+    counts = truth.sum(axis=0).astype(int).tolist()
+    return {name: count for name, count in zip(task.classes, counts, strict=True) if 0 < count < least}
+
+
+def _too_rare(rare: dict[str, int], folds: int) -> str:
+    named = examples(f"{name} ({count})" for name, count in rare.items())
+    return f"{len(rare)} classes have fewer images than the {folds} folds: {named}"
 
 
 def _joined(strata: np.ndarray, least: int) -> np.ndarray:
@@ -77,14 +236,21 @@ def _joined(strata: np.ndarray, least: int) -> np.ndarray:
     return np.where(rare, -1 if rare.sum() >= least else codes[counts.argmax()], codes[inverse])
 
 
-def _fold_numbers(splits: "object", count: int) -> np.ndarray:
+def _fold_numbers(splits: Any, count: int) -> np.ndarray:
     folds = np.empty(count, dtype=np.int64)
-    for number, (_, held) in enumerate(splits):  # type: ignore[arg-type]
+    for number, (_, held) in enumerate(splits):
         folds[held] = number
     return folds
 
 
-SCHEMES: dict[str, Callable[[np.ndarray, Task, FoldsConfig], np.ndarray]] = {
+GROUPED = frozenset(["group", "stratified_group"])
+BY_COLUMN = frozenset(["time", "column"])
+SCHEMES: dict[str, Callable[[Rows], np.ndarray]] = {
     "stratified": stratified,
+    "iterative": iterative,
+    "stratified_group": stratified_group,
+    "group": group,
+    "time": time,
+    "column": column,
     "plain": plain,
 }

@@ -18,12 +18,12 @@ from competition.task import KINDS, Kind
 from folds.errors import FoldError
 from folds.run import Run, newest_run, open_run, read_run, read_table, write_table
 from folds.split import assign_folds
-from tests.builders import make_competition, make_probs
+from tests.builders import make_competition, make_probs, make_table
 
 
 def opened(runs: Path, contest: Competition, name: str = "run") -> Run:
     config = Config.model_validate({"name": name, "machine": {"runs": runs}})
-    return open_run(config, contest, assign_folds(contest.train, contest.truth, contest.task, config.folds))
+    return open_run(config, contest, assign_folds(contest, config.folds))
 
 
 def finished(run: Run, contest: Competition, fold: int, score: float = 0.5) -> pd.DataFrame:
@@ -44,6 +44,16 @@ def test_the_same_settings_open_the_same_run(tmp_path: Path) -> None:
     assert opened(tmp_path, contest) == first
     assert {path: path.read_bytes() for path in first.directory.iterdir()} == before
     assert {path.name for path in before} == {"config.toml", "environment.json", "folds.csv"}
+
+
+def test_a_run_is_not_continued_on_other_folds(tmp_path: Path) -> None:
+    contest = make_competition()
+    config = Config.model_validate({"machine": {"runs": str(tmp_path)}})
+    fold_of = assign_folds(contest, config.folds)
+    open_run(config, contest, fold_of)
+    fold_of.iloc[[3, 5]] = (fold_of.iloc[[3, 5]] + 1) % 5
+    with pytest.raises(FoldError, match=r"the folds are not those that this run began with .*2 rows would move: 't3', 't5'; give the new"):
+        open_run(config, contest, fold_of)
 
 
 @pytest.mark.parametrize("change", ["labels", "ids", "rows"])
@@ -84,9 +94,7 @@ def test_fold_of_keeps_ids_as_text(tmp_path: Path) -> None:
     contest = replace(contest, train=pd.DataFrame({"id": ids, "image": contest.train["image"]}, dtype="str"))
     run = opened(tmp_path, contest)
     assert list(run.fold_of().index) == ids
-    pd.testing.assert_series_equal(
-        run.fold_of(), assign_folds(contest.train, contest.truth, contest.task, run.config.folds), check_index_type=False
-    )
+    pd.testing.assert_series_equal(run.fold_of(), assign_folds(contest, run.config.folds), check_index_type=False)
 
 
 def test_the_environment_says_what_it_ran_on(tmp_path: Path) -> None:
@@ -109,6 +117,21 @@ def test_a_finished_fold_is_read_back(kind: Kind, tmp_path: Path) -> None:
     assert (facts["fold"], facts["score"], facts["seconds"], facts["weights_kept"]) == (3, 0.5, 1.5, "last")
     columns = list(pd.read_parquet(run.fold_directory(3) / "oof.parquet").columns)
     assert columns == ["id", "fold", *contest.task.classes]
+
+
+def test_test_predictions_are_those_of_all_finished_folds(tmp_path: Path) -> None:
+    contest = make_competition()
+    run = opened(tmp_path, contest)
+    finished(run, contest, 0)
+    with pytest.raises(FoldError, match=r"its test images are not predicted yet: python predict.py .* makes it"):
+        run.test(contest.task)
+    run.write_test(make_table(contest), ("identity", "mirrored"))
+    table, views = run.test(contest.task)
+    pd.testing.assert_frame_equal(table, make_table(contest))
+    assert views == ("identity", "mirrored")
+    finished(run, contest, 1)
+    with pytest.raises(FoldError, match=r"were predicted by folds \[0\], finished are now \[0, 1\]: python predict.py"):
+        run.test(contest.task)
 
 
 def test_a_finished_fold_clears_what_it_was_resumed_from(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from competition.config import CompetitionConfig
 from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.metrics import METRICS, score
@@ -14,7 +15,7 @@ from competition.tables import as_table
 from competition.task import KINDS, Kind
 from folds.errors import FoldError
 from folds.run import Run, read_table
-from folds.scores import COLUMNS, gather, read_ledger, record, score_run, score_tables, truth_of
+from folds.scores import COLUMNS, class_scores, compare_runs, gather, read_ledger, record, score_run, shared_rows, truth_of
 from tests.builders import make_competition, make_probs
 from tests.folds.test_run import finished, opened
 
@@ -94,32 +95,18 @@ def test_truth_is_aligned_by_id() -> None:
     np.testing.assert_array_equal(truth_of(backwards, contest), contest.truth[::-1])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_run_with_itself_scores_as_itself(kind: Kind) -> None:
-    contest = make_competition(kind)
-    oof = oof_of(contest)
-    cv, each, mean = score_tables({"a": oof, "b": oof.sample(frac=1, random_state=0)}, contest)
-    alone = score(contest.metric, contest.truth, oof, contest.task)
-    assert cv == pytest.approx(alone)
-    assert each == pytest.approx({"a": alone, "b": alone})
-    pd.testing.assert_frame_equal(mean, oof)
-
-
-def test_runs_with_other_folds_finished_are_scored_on_the_rows_of_both() -> None:
+def test_runs_are_compared_on_the_rows_that_all_of_them_hold() -> None:
     contest = make_competition(train_rows=40)
     one, other = oof_of(contest, 1, np.arange(30)), oof_of(contest, 2, np.arange(39, 9, -1))
-    cv, each, mean = score_tables({"one": one, "other": other}, contest)
-    assert sorted(mean.index) == sorted(contest.train["id"][10:30])
-    expected = (one.loc[mean.index] + other.loc[mean.index]) / 2
-    pd.testing.assert_frame_equal(mean, expected)
-    assert cv == pytest.approx(score(contest.metric, truth_of(expected, contest), expected, contest.task))
-    assert each["one"] == pytest.approx(score(contest.metric, contest.truth[:30], one, contest.task))
+    shared = shared_rows({"one": one, "other": other})
+    assert list(shared["one"].index) == list(shared["other"].index) == list(contest.train["id"][10:30])
+    pd.testing.assert_frame_equal(shared["other"], other.loc[shared["one"].index])
 
 
-def test_runs_that_share_no_row_have_no_common_score() -> None:
+def test_runs_that_share_no_row_cannot_be_blended() -> None:
     contest = make_competition()
     with pytest.raises(FoldError, match=r"a and b share no finished fold, .*: train the same folds of each"):
-        score_tables({"a": oof_of(contest, 1, np.arange(20)), "b": oof_of(contest, 2, np.arange(20, 40))}, contest)
+        shared_rows({"a": oof_of(contest, 1, np.arange(20)), "b": oof_of(contest, 2, np.arange(20, 40))})
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -152,7 +139,7 @@ def test_runs_of_one_name_in_two_competitions_have_a_row_each(tmp_path: Path) ->
 WRITER = """
 import sys
 from pathlib import Path
-from folds.scores import COLUMNS, record
+from folds.scores import COLUMNS, class_scores, compare_runs, gather, read_ledger, record, score_run, shared_rows, truth_of
 for number in range(12):
     record(Path(sys.argv[1]), dict.fromkeys(COLUMNS, 0.5) | {"run": f"{sys.argv[2]}-{number}", "competition": "c"})
 """
@@ -168,3 +155,38 @@ def test_a_run_without_a_row_of_the_competition_is_an_error() -> None:
     contest = make_competition()
     with pytest.raises((CompetitionError, KeyError)):
         truth_of(oof_of(replace(contest, train=contest.train.assign(id=[f"u{place}" for place in range(40)]))), contest)
+
+
+def test_each_class_against_the_rest() -> None:
+    contest = make_competition("multiclass", train_rows=30)
+    perfect = class_scores(contest.truth, contest.truth, contest.task)
+    assert {name: (one.rows, one.roc_auc, one.found) for name, one in perfect.items()} == dict.fromkeys(
+        contest.task.classes, (10, 1.0, 1.0)
+    )
+    probs = contest.truth.copy()
+    probs[np.flatnonzero(contest.truth[:, 0])[:4]] = [0, 1, 0]  # four cats are taken for dogs
+    found = class_scores(contest.truth, probs, contest.task)
+    assert [one.found for one in found.values()] == [0.6, 1.0, 1.0]
+    assert found["cat"].roc_auc == pytest.approx(0.8)
+
+
+def test_two_runs_are_compared_on_the_rows_of_both(tmp_path: Path) -> None:
+    contest = make_competition("binary", train_rows=200, metric="accuracy")
+    runs = []
+    for name, wrong in (("good", 10), ("poor", 60)):
+        run = opened(tmp_path, contest, name)
+        probs = contest.truth * 0.8 + 0.1
+        probs[:wrong] = probs[:wrong, ::-1]
+        for fold in range(5):
+            held = (run.fold_of() == fold).to_numpy()
+            run.finish(fold, as_table(contest.train["id"][held].tolist(), probs[held], contest.task), 0.5, 1.0, "last")
+        runs.append(run)
+    good, poor = runs
+    gain, rows = compare_runs(good, poor, contest)
+    assert (gain.value, rows) == (pytest.approx(0.25), 200)
+    assert 0.15 < gain.low < 0.25 < gain.high < 0.35
+    back, _ = compare_runs(poor, good, contest)
+    assert back.value == pytest.approx(-0.25)
+    elsewhere = poor.config.model_copy(update={"competition": CompetitionConfig(slug="another")})
+    with pytest.raises(FoldError, match="different competitions"):
+        compare_runs(good, replace(poor, config=elsewhere), contest)

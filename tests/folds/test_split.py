@@ -1,4 +1,6 @@
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -7,37 +9,71 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from competition.config import FoldsConfig
+from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.task import KINDS, Kind, Task
 from folds.errors import FoldError
-from folds.split import SCHEMES, asked_folds, assign_folds
-from tests.builders import CLASSES, make_truth
+from folds.split import BY_COLUMN, GROUPED, SCHEMES, asked_folds, assign_folds, rank_of, settle_folds
+from tests.builders import CLASSES, make_competition, make_truth
 
 TASKS = {kind: Task(kind, CLASSES[kind]) for kind in KINDS}
+
+
+def contest_of(truth: np.ndarray, task: Task, order: np.ndarray | None = None, **columns: list[str]) -> Competition:
+    """A competition of such truth, its rows listed in that order; columns of the label table beside."""
+    order = np.arange(len(truth)) if order is None else order
+    whole = make_competition(task.kind, classes=task.classes)
+    train = pd.DataFrame({"id": [f"row{place}" for place in range(len(truth))], **columns}, dtype="str").iloc[order].reset_index(drop=True)
+    groups = train.get("patient")
+    return replace(whole, train=train, truth=truth[order], groups=groups)
 
 
 def cut(kind: Kind, rows: int, config: FoldsConfig, order: np.ndarray | None = None) -> pd.Series:
     """fold_of of random rows, listed in that order."""
     truth = make_truth(TASKS[kind], rows, np.random.default_rng(0))
-    train = pd.DataFrame({"id": [f"row{place}" for place in range(rows)]}, dtype="str")
-    order = np.arange(rows) if order is None else order
-    return assign_folds(train.iloc[order].reset_index(drop=True), truth[order], TASKS[kind], config)
+    extra = {
+        "patient": [f"p{place // 2 if place < rows // 3 else place}" for place in range(rows)],
+        "when": [str(place % 30) for place in range(rows)],
+    }
+    return assign_folds(contest_of(truth, TASKS[kind], order, **extra), config)
 
 
 def config_of(scheme: str, count: int = 5, seed: int = 0) -> FoldsConfig:
-    return FoldsConfig.model_validate({"scheme": scheme, "count": count, "seed": seed})
+    column = "when" if scheme in BY_COLUMN else ""
+    return FoldsConfig.model_validate({"scheme": scheme, "count": count, "seed": seed, "column": column})
+
+
+EVEN = [scheme for scheme in SCHEMES if scheme in ("stratified", "plain")]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=8, deadline=None)
-@given(rows=st.integers(40, 90), count=st.integers(2, 10), seed=st.integers(0, 2**32 - 1))
-def test_every_row_is_held_out_once_in_folds_of_one_size(scheme: str, kind: Kind, rows: int, count: int, seed: int) -> None:
+@given(rows=st.integers(50, 90), count=st.integers(2, 10), seed=st.integers(0, 2**32 - 1))
+def test_every_row_is_held_out_exactly_once(scheme: str, kind: Kind, rows: int, count: int, seed: int) -> None:
     fold_of = cut(kind, rows, config_of(scheme, count, seed))
     assert list(fold_of.index) == [f"row{place}" for place in range(rows)]
     sizes = Counter(fold_of)
-    assert set(sizes) == set(range(count))
-    assert max(sizes.values()) - min(sizes.values()) <= 1
+    assert set(sizes) == set(range(30 if scheme == "column" else count))
+    if scheme in EVEN:
+        assert max(sizes.values()) - min(sizes.values()) <= 1
+
+
+@pytest.mark.parametrize("scheme", sorted(GROUPED))
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=8, deadline=None)
+@given(rows=st.integers(60, 150), count=st.integers(2, 6), seed=st.integers(0, 2**32 - 1))
+def test_no_group_crosses_a_fold(scheme: str, kind: Kind, rows: int, count: int, seed: int) -> None:
+    """And folds are alike in size, but for a group."""
+    generator = np.random.default_rng(seed)
+    patients = [f"p{patient}" for patient in generator.integers(0, rows // 3, rows)]
+    truth = make_truth(TASKS[kind], rows, generator)
+    contest = contest_of(truth, TASKS[kind], patient=patients)
+    fold_of = assign_folds(contest, config_of(scheme, count, seed))
+    assert (fold_of.groupby(patients).nunique() == 1).all()
+    sizes = fold_of.value_counts()
+    assert len(sizes) == count
+    assert sizes.max() - sizes.min() <= max(Counter(patients).values()) or scheme != "group"
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -49,7 +85,7 @@ def test_a_fold_depends_on_ids_and_not_on_the_order_of_rows(scheme: str, kind: K
     pd.testing.assert_series_equal(shuffled.loc[straight.index], straight)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme not in BY_COLUMN])
 def test_the_same_settings_give_the_same_folds_and_another_seed_does_not(scheme: str) -> None:
     first = cut("multiclass", 60, config_of(scheme))
     pd.testing.assert_series_equal(first, cut("multiclass", 60, config_of(scheme)))
@@ -73,15 +109,13 @@ def test_each_fold_has_its_share_of_each_class_within_one(kind: Kind, rows: int)
 
 def test_label_combinations_are_shared_out() -> None:
     truth = np.repeat(np.array([[1, 0, 0, 0], [0, 1, 1, 0]], np.float32), 20, axis=0)
-    train = pd.DataFrame({"id": [str(place) for place in range(40)]}, dtype="str")
-    fold_of = assign_folds(train, truth, TASKS["multilabel"], config_of("stratified")).to_numpy()
+    fold_of = assign_folds(contest_of(truth, TASKS["multilabel"]), config_of("stratified")).to_numpy()
     assert {(int(truth[fold_of == fold, 0].sum()), int(truth[fold_of == fold, 1].sum())) for fold in range(5)} == {(4, 4)}
 
 
 def test_numbers_are_shared_out_by_their_size() -> None:
     truth = np.linspace(0, 1, 200, dtype=np.float32)[:, None]
-    train = pd.DataFrame({"id": [str(place) for place in range(200)]}, dtype="str")
-    fold_of = assign_folds(train, truth, TASKS["regression"], config_of("stratified")).to_numpy()
+    fold_of = assign_folds(contest_of(truth, TASKS["regression"]), config_of("stratified")).to_numpy()
     means = [float(truth[fold_of == fold].mean()) for fold in range(5)]
     assert max(means) - min(means) < 0.03
 
@@ -95,39 +129,37 @@ def test_combinations_and_deciles_too_rare_to_share_out_are_no_obstacle(kind: Ki
 def test_one_rare_combination_is_no_obstacle() -> None:
     truth = np.zeros((41, 4), np.float32)
     truth[:20, 0], truth[20:40, 1], truth[40, 2] = 1, 1, 1
-    train = pd.DataFrame({"id": [str(place) for place in range(41)]}, dtype="str")
-    assert assign_folds(train, truth, TASKS["multilabel"], config_of("stratified")).nunique() == 5
+    assert assign_folds(contest_of(truth, TASKS["multilabel"]), config_of("stratified")).nunique() == 5
 
 
 def test_a_rare_class_is_named_with_the_remedies() -> None:
     truth = TASKS["multiclass"].encode(["cat"] * 10 + ["dog"] * 10 + ["new whale"] * 3)
-    train = pd.DataFrame({"id": [str(place) for place in range(23)]}, dtype="str")
-    text = r"1 classes have fewer images than the 5 folds: 'new whale \(3\)'. Ask for fewer folds \(--folds.count 3\) or .*plain"
+    text = r"1 classes have fewer images than .*: 'new whale \(3\)'\. Ask for fewer \w+ \(.* 3\), or deal them out .* iterative\)"
     with pytest.raises(FoldError, match=text):
-        assign_folds(train, truth, TASKS["multiclass"], config_of("stratified"))
-    assert assign_folds(train, truth, TASKS["multiclass"], config_of("plain")).nunique() == 5
+        assign_folds(contest_of(truth, TASKS["multiclass"]), config_of("stratified"))
+    assert assign_folds(contest_of(truth, TASKS["multiclass"]), config_of("plain")).nunique() == 5
 
 
 @pytest.mark.parametrize("images", [0, 1])
 def test_a_class_of_one_image_leaves_one_remedy_and_one_of_none_does_not_matter(images: int) -> None:
     truth = TASKS["multiclass"].encode(["cat"] * 10 + ["dog"] * 10 + ["new whale"] * images)
-    train = pd.DataFrame({"id": [str(place) for place in range(20 + images)]}, dtype="str")
     if not images:  # the sample submission names it, no training row has it
-        assert assign_folds(train, truth, TASKS["multiclass"], config_of("stratified")).notna().all()
+        assert assign_folds(contest_of(truth, TASKS["multiclass"]), config_of("stratified")).notna().all()
         return
-    with pytest.raises(FoldError, match=r"'new whale \(1\)'. Do without the balance \(--folds.scheme plain\)"):
-        assign_folds(train, truth, TASKS["multiclass"], config_of("stratified"))
+    with pytest.raises(FoldError, match=r"'new whale \(1\)'. Deal them out as far as they go \(--folds.scheme iterative\)"):
+        assign_folds(contest_of(truth, TASKS["multiclass"]), config_of("stratified"))
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme != "column"])
 def test_fewer_rows_than_folds_is_an_error(scheme: str) -> None:
-    with pytest.raises(FoldError, match=r"4 training rows cannot be cut into 5 folds: --folds.count 4 at the most"):
+    with pytest.raises(FoldError, match=r"4 training rows cannot be cut into 5 folds: --folds\.count 4 at the most"):
         cut("regression", 4, config_of(scheme))
 
 
 def test_ids_that_look_like_numbers_stay_text() -> None:
-    train = pd.DataFrame({"id": ["007", "7", "1e3", "NA", "", "x,y"]}, dtype="str")
-    fold_of = assign_folds(train, np.ones((6, 1), np.float32), TASKS["regression"], config_of("plain", 2))
+    contest = contest_of(np.ones((6, 1), np.float32), TASKS["regression"])
+    contest = replace(contest, train=contest.train.assign(id=["007", "7", "1e3", "NA", "", "x,y"]))
+    fold_of = assign_folds(contest, config_of("plain", 2))
     assert list(fold_of.index) == ["007", "7", "1e3", "NA", "", "x,y"]
 
 
@@ -145,3 +177,155 @@ def test_folds_that_are_none(asked: str) -> None:
 def test_an_unknown_scheme_lists_the_nearest() -> None:
     with pytest.raises(CompetitionError, match="unknown fold scheme 'stratifed': perhaps 'stratified'"):
         cut("multiclass", 30, FoldsConfig().model_copy(update={"scheme": "stratifed"}))
+
+
+def test_auto_is_stratified_where_every_class_has_images_enough() -> None:
+    truth = TASKS["multiclass"].encode(["cat"] * 10 + ["dog"] * 5 + ["new whale"] * 5)
+    settled, (reason,) = settle_folds(contest_of(truth, TASKS["multiclass"]), FoldsConfig())
+    assert (settled.scheme, reason.value) == ("stratified", "stratified")
+    pd.testing.assert_series_equal(cut("multiclass", 60, FoldsConfig(groups="none")), cut("multiclass", 60, config_of("stratified")))
+
+
+def test_auto_deals_rare_classes_out_and_names_them() -> None:
+    truth = TASKS["multiclass"].encode(["cat"] * 20 + ["dog"] * 3 + ["new whale"] * 2)
+    settled, (reason,) = settle_folds(contest_of(truth, TASKS["multiclass"]), FoldsConfig())
+    assert settled.scheme == "iterative"
+    assert reason.why.startswith("2 classes have fewer images than the 5 folds: 'dog (3)', 'new whale (2)'. They are dealt out one by one")
+    fold_of = assign_folds(contest_of(truth, TASKS["multiclass"]), FoldsConfig()).to_numpy()
+    assert [(int(truth[fold_of == fold, 0].sum()), int(truth[fold_of == fold, 1:].sum())) for fold in range(5)] == [(4, 1)] * 5
+    assert max(truth[fold_of == fold].sum(axis=0)[1:].max() for fold in range(5)) == 1
+
+
+@pytest.mark.parametrize("scheme", ["stratified", "iterative", "plain"])
+def test_a_scheme_asked_for_is_not_changed(scheme: str) -> None:
+    truth = TASKS["multiclass"].encode(["cat"] * 20 + ["dog"])
+    assert settle_folds(contest_of(truth, TASKS["multiclass"]), config_of(scheme)) == (
+        config_of(scheme).model_copy(update={"groups": "none"}),
+        [],
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_of_a_kind_of_their_own_each_are_no_obstacle_to_auto(kind: Kind) -> None:
+    task = TASKS[kind] if kind != "multiclass" else Task(kind, tuple(f"w_{place}" for place in range(12)))
+    truth = make_truth(task, 12, np.random.default_rng(0))
+    assert assign_folds(contest_of(truth, task), FoldsConfig()).nunique() == 5
+
+
+def test_auto_keeps_detected_groups_together_and_says_so() -> None:
+    truth = make_truth(TASKS["binary"], 60, np.random.default_rng(0))
+    patients = [f"p{place // 3}" for place in range(60)]
+    contest = contest_of(truth, TASKS["binary"], patient=patients)
+    settled, (why, reason) = settle_folds(contest, FoldsConfig())
+    assert (settled.scheme, settled.groups, reason.value) == ("stratified_group", "patient", "stratified_group")
+    assert why.why == "20 groups of 60 rows stay together; --folds.groups none if they need not"
+    pd.testing.assert_series_equal(assign_folds(contest, settled), assign_folds(contest, FoldsConfig()))
+    alone, _ = settle_folds(contest, FoldsConfig(groups="none"))
+    assert (alone.scheme, alone.groups) == ("stratified", "none")
+
+
+def test_groups_that_the_scheme_asked_for_does_not_heed_are_named() -> None:
+    contest = contest_of(make_truth(TASKS["binary"], 60, np.random.default_rng(0)), TASKS["binary"], patient=["a", "b", "c"] * 20)
+    _, (reason,) = settle_folds(contest, config_of("plain"))
+    assert reason.why == "3 groups of 'patient' cross the folds, since scheme plain was asked for"
+    assert not reason.sure
+
+
+def test_groups_keep_each_class_shared_out() -> None:
+    """A third of 300 patients is ill; each has one to five pictures."""
+    generator = np.random.default_rng(0)
+    sizes = generator.integers(1, 6, 300)
+    patients = np.repeat(np.arange(300), sizes)
+    truth = TASKS["binary"].encode(np.where(patients % 3 == 0, "1", "0").tolist())
+    contest = contest_of(truth, TASKS["binary"], patient=[f"p{patient}" for patient in patients])
+    fold_of = assign_folds(contest, FoldsConfig()).to_numpy()
+    shares = [truth[fold_of == fold].mean(axis=0)[1] for fold in range(5)]
+    assert max(shares) - min(shares) < 0.02
+    assert np.ptp(np.bincount(fold_of)) <= 5
+
+
+def test_each_label_is_shared_out_the_rarest_too() -> None:
+    generator = np.random.default_rng(0)
+    truth = (generator.random((500, 4)) < [0.5, 0.2, 0.05, 0.02]).astype(np.float32)
+    fold_of = assign_folds(contest_of(truth, TASKS["multilabel"]), FoldsConfig()).to_numpy()
+    counts = np.array([truth[fold_of == fold].sum(axis=0) for fold in range(5)])
+    assert (np.ptp(counts, axis=0) <= [2, 2, 1, 1]).all(), counts
+
+
+def test_a_file_of_groups(tmp_path: Path) -> None:
+    path = tmp_path / "groups.csv"
+    path.write_text("id,group\nrow0,a\nrow1,a\nrow2,b\nrow3,b\nelsewhere,b\n", encoding="utf-8")
+    contest = contest_of(make_truth(TASKS["binary"], 20, np.random.default_rng(0)), TASKS["binary"])
+    settled, _ = settle_folds(contest, FoldsConfig(groups=str(path)))
+    assert (settled.scheme, settled.groups) == ("stratified_group", str(path))
+    for seed in range(5):
+        fold_of = assign_folds(contest, settled.model_copy(update={"seed": seed}))
+        assert (fold_of["row0"], fold_of["row2"]) == (fold_of["row1"], fold_of["row3"])
+    assert fold_of.nunique() == 5  # those that the file does not name stand alone
+
+
+GROUP_FAULTS = {
+    "no such column": ("patiant", "--folds.groups patiant: the label table has no such column \\('when'\\)"),
+    "no such file": ("nowhere.csv", r"--folds.groups nowhere.csv: cannot be read"),
+    "other columns": ("ID,g\nrow0,a\n", r"needs the columns id and group, it has 'ID', 'g'"),
+    "other ids": ("id,group\nx,a\n", r"none of its ids \('x'\) is a training id \('row0', 'row1', 'row2' and 17 more\)"),
+}
+
+
+@pytest.mark.parametrize("case", GROUP_FAULTS)
+def test_groups_that_cannot_be(case: str, tmp_path: Path) -> None:
+    given, text = GROUP_FAULTS[case]
+    if "\n" in given:
+        (tmp_path / "groups.csv").write_text(given, encoding="utf-8")
+        given = str(tmp_path / "groups.csv")
+    contest = contest_of(make_truth(TASKS["binary"], 20, np.random.default_rng(0)), TASKS["binary"], when=["1"] * 20)
+    with pytest.raises(FoldError, match=text):
+        settle_folds(contest, FoldsConfig(groups=given))
+
+
+def test_grouped_schemes_need_groups() -> None:
+    contest = contest_of(make_truth(TASKS["binary"], 20, np.random.default_rng(0)), TASKS["binary"])
+    with pytest.raises(FoldError, match="fold scheme 'group' needs groups: name a column"):
+        assign_folds(contest, config_of("group"))
+    few = contest_of(make_truth(TASKS["binary"], 20, np.random.default_rng(0)), TASKS["binary"], patient=["a", "b"] * 10)
+    with pytest.raises(FoldError, match=r"2 groups cannot be cut into 5 folds: --folds\.count 2 at the most"):
+        assign_folds(few, config_of("group"))
+
+
+ORDERS = {
+    "numbers": (["10", "9", "2", "1", "30", "4"], [4, 3, 1, 0, 5, 2]),
+    "dates": (["2021-02-01", "2020-12-31", "2021-01-15", "2020-01-01", "2022-01-01", "2020-06-01"], [4, 2, 3, 0, 5, 1]),
+    "names": (["b", "a", "c", "b", "a", "c"], [1, 0, 2, 1, 0, 2]),
+}
+
+
+@pytest.mark.parametrize("case", ORDERS)
+def test_values_have_an_order(case: str) -> None:
+    values, ranks = ORDERS[case]
+    assert rank_of(pd.Series(values)).tolist() == ranks
+
+
+def test_time_goes_fold_by_fold() -> None:
+    days = [str(place * 7 % 100) for place in range(100)]
+    contest = contest_of(make_truth(TASKS["binary"], 100, np.random.default_rng(0)), TASKS["binary"], when=days)
+    fold_of = assign_folds(contest, config_of("time")).to_numpy()
+    of_fold = [sorted(int(day) for day, fold in zip(days, fold_of, strict=True) if fold == number) for number in range(5)]
+    assert of_fold == [list(range(start, start + 20)) for start in range(0, 100, 20)]
+
+
+def test_a_column_may_say_the_folds() -> None:
+    contest = contest_of(make_truth(TASKS["binary"], 30, np.random.default_rng(0)), TASKS["binary"], when=["7", "3", "11"] * 10)
+    settled, (reason,) = settle_folds(contest, config_of("column"))
+    assert (settled.count, reason.why) == (3, "3 values of 'when' are the folds: '11', '3', '7'")
+    assert assign_folds(contest, settled).tolist() == [1, 0, 2] * 10
+
+
+@pytest.mark.parametrize("scheme", sorted(BY_COLUMN))
+def test_a_column_that_is_not_there_or_not_fit(scheme: str) -> None:
+    truth = make_truth(TASKS["binary"], 20, np.random.default_rng(0))
+    with pytest.raises(FoldError, match=rf"fold scheme '{scheme}' needs a column of the label table \(--folds.column\): it has no others"):
+        assign_folds(contest_of(truth, TASKS["binary"]), config_of(scheme))
+    with pytest.raises(FoldError, match="column 'when' is empty in 1 rows"):
+        assign_folds(contest_of(truth, TASKS["binary"], when=["", *"1" * 19]), config_of(scheme))
+    with pytest.raises(FoldError, match="column 'when' holds '1' only"):
+        assign_folds(contest_of(truth, TASKS["binary"], when=["1"] * 20), config_of(scheme))

@@ -1,0 +1,20 @@
+"""The time that a run may take (--budget), shared out over its folds. Times are those of time.monotonic, in seconds."""
+
+import math
+import time
+
+from competition.config import Config, seconds_of
+
+LAST_SECONDS = 3.0  # for the scores and the ledger, after the last fold
+
+
+def end_of(config: Config, started: float) -> float:
+    """When the last fold has to be done; inf where there is no budget. started: when this process was."""
+    if config.machine.fold_seconds is not None:
+        return started + config.machine.fold_seconds
+    return started + seconds_of(config.optim.budget) - LAST_SECONDS
+
+
+def share_of(end: float, folds: int, at_once: int = 1) -> float:
+    """Seconds for the next of so many folds that are left, of which some are trained at once."""
+    return (end - time.monotonic()) / math.ceil(folds / at_once) if folds else math.inf

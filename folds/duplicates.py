@@ -1,0 +1,160 @@
+"""Pairs of images that show the same picture: exact, re-encoded, resized, brighter, cropped a little, mirrored or turned.
+
+Hashes alone flag look-alikes (digits on black, silhouettes, X-rays). So candidates are the nearest neighbours under the eight views
+(folds/neighbours.py), the best few are laid over each other (folds/copies.py), and a pair counts only where it is much closer than the
+neighbours that both images have anyway.
+
+Legend: N images.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from competition.console import progress
+from folds.copies import SLOW, SMALL, crop_search, cut, in_place, likeness, refined, turned, without_slow
+from folds.neighbours import flat, nearest, shrunk
+
+NEIGHBOURS = 16
+DESCRIPTIONS = ((24.0, 8), (8.0, 16))  # blur and side in px: coarse shapes, and texture
+AS_IT_IS = ((64.0, 16),)  # slow changes, too
+BEST = 6  # candidates of each image that are laid over it in full
+RIVAL = 8  # the neighbour, by likeness, that a copy must be much closer than
+# A logistic regression on ln(1 - likeness) of the pair and of the nearer one's eighth neighbour; docs/audit.md says on what it was fitted.
+WEIGHTS, CONSTANT = {"whole": -3.73, "half": -2.75, "quarter": 1.38, "rival": 3.98}, -6.98
+LEAST = 0.45  # probability of a pair to be named
+FLOOR = 3e-3  # likenesses above 0.997 are as good as 1
+MEANS, SEEN = 16, 0.88  # px; share of them that is compared: the others may lie under a caption
+MOST_DIFFERENCE, OF_RIVAL = 1.5, 0.2  # grey levels; of the difference to the nearer one's eighth neighbour
+BATCH = 256
+
+
+def find_pairs(thumbs: np.ndarray) -> pd.DataFrame:
+    """Columns a, b (places, a < b), view (of a, that looks like b) and probability, the likeliest first. thumbs: uint8 N x 64 x 64."""
+    columns = ["a", "b", "view", "probability"]
+    if len(thumbs) < 2:
+        return pd.DataFrame(columns=columns)
+    pairs = _compared(thumbs)
+    logit = CONSTANT + sum(weight * _log_distance(pairs[name]) for name, weight in WEIGHTS.items())
+    pairs = pairs.assign(probability=1 / (1 + np.exp(-logit)))
+    found = pd.concat([pairs.loc[pairs["probability"] > LEAST, columns], _hardly_different(thumbs)[columns]])
+    return found.sort_values("probability", ascending=False).drop_duplicates(["a", "b"], ignore_index=True)
+
+
+def same_pairs(thumbs: np.ndarray) -> pd.DataFrame:
+    """As `find_pairs`, of thumbnails that are equal to the last pixel: for images too small to be told apart otherwise."""
+    first = pd.Series([thumb.tobytes() for thumb in thumbs], dtype=object)
+    first = pd.Series(np.arange(len(thumbs))).groupby(first).transform("min").to_numpy(dtype=np.int64)
+    b = np.flatnonzero(first != np.arange(len(thumbs)))
+    return pd.DataFrame({"a": first[b], "b": b, "view": 0, "probability": 1.0})
+
+
+def components(count: int, pairs: pd.DataFrame) -> np.ndarray:
+    """int64 N: alike for images that pairs connect, directly or by others."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(pairs)), (pairs["a"].to_numpy(int), pairs["b"].to_numpy(int))), shape=(count, count))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
+def _hardly_different(thumbs: np.ndarray) -> pd.DataFrame:
+    """Pairs whose brightness is the same nearly all over, but for what JPEG and noise do: also of pictures that show next to nothing (sky),
+    of which nothing is left without the slow changes."""
+    means = shrunk(thumbs, MEANS)
+
+    def difference(pairs: pd.DataFrame) -> np.ndarray:
+        one, other = _side_by_side(means, pairs)
+        apart = np.sort(np.abs(one - other).reshape(len(one), -1), axis=1)
+        return apart[:, : round(apart.shape[1] * SEEN)].mean(axis=1)[:, None]
+
+    pairs = _candidates(thumbs, AS_IT_IS)
+    pairs["rival"] = -_in_batches("brightness", difference, pairs)[:, 0]
+    rival = _eighth(pairs, len(thumbs))[pairs[["a", "b"]].to_numpy(int)].max(axis=1)
+    return pairs[(pairs["rival"] > -MOST_DIFFERENCE) & (pairs["rival"] > OF_RIVAL * rival)].assign(probability=LEAST)
+
+
+def _compared(thumbs: np.ndarray) -> pd.DataFrame:
+    """Columns a, b, view and those of `WEIGHTS`: how alike the best candidates are, and the rivals that they have to beat."""
+    cv2.setNumThreads(1)  # the batches are on all cores already
+    small = np.stack([without_slow(thumb, SLOW) for thumb in shrunk(thumbs, SMALL)])
+
+    def roughly(pairs: pd.DataFrame) -> np.ndarray:
+        one, other = _side_by_side(small, pairs)
+        return np.column_stack([in_place(one, other), [crop_search(*pair) for pair in zip(one, other, strict=True)]])
+
+    def closely(pairs: pd.DataFrame) -> np.ndarray:
+        one, other = _side_by_side(small, pairs)
+        swapped = pairs["swapped"].to_numpy(bool)[:, None, None]
+        windows = refined(np.where(swapped, other, one), np.where(swapped, one, other), pairs[["share", "x", "y"]].to_numpy())
+        one, other = _side_by_side(thumbs, pairs)
+        return likeness(cut(np.where(swapped, other, one), windows), np.where(swapped, one, other))
+
+    asked = _candidates(thumbs, DESCRIPTIONS)
+    asked[["rival", "found", "share", "x", "y", "swapped"]] = _in_batches("comparing", roughly, asked)
+    best = _best(asked)
+    ends = best[["a", "b"]].to_numpy(int)
+    best["rival"] = _eighth(asked, len(thumbs))[ends].max(axis=1)
+    best[["whole", "half", "quarter"]] = _in_batches("laying over", closely, best)
+    return best
+
+
+def _candidates(thumbs: np.ndarray, descriptions: Sequence[tuple[float, int]]) -> pd.DataFrame:
+    """Columns a, b, view: each pair once for each view in which one is among the other's nearest."""
+    parts = []
+    for blur, side in descriptions:
+        described = shrunk(flat(thumbs, blur), side)
+        places, views, _ = nearest(described - described.mean(axis=(1, 2), keepdims=True), NEIGHBOURS)
+        a, rank = np.nonzero(places >= 0)
+        parts.append(pd.DataFrame({"a": a, "b": places[a, rank], "view": views[a, rank]}))
+    both = pd.concat(parts)
+    a, b, view = (both[name].to_numpy() for name in ("a", "b", "view"))
+    back = np.where(view < 4, -view % 4, view)  # a quarter turn undone is one the other way; a mirrored view undoes itself
+    both = pd.DataFrame({"a": np.minimum(a, b), "b": np.maximum(a, b), "view": np.where(a > b, back, view)})
+    return both.drop_duplicates().sort_values(["a", "b", "view"], ignore_index=True)
+
+
+def _side_by_side(images: np.ndarray, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The first of each pair in the view that looks like the second, and the second."""
+    ones = zip(pairs["a"], pairs["view"], strict=True)
+    return np.stack([turned(images[place], view) for place, view in ones]), images[pairs["b"].to_numpy()]
+
+
+def _in_batches(what: str, compare: Callable[[pd.DataFrame], np.ndarray], pairs: pd.DataFrame) -> np.ndarray:
+    """A row a pair, worked out on all cores."""
+    batches = [pairs.iloc[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
+    found = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool, progress(what, len(pairs)) as advance:
+        for rows in pool.map(compare, batches):
+            found.append(rows)
+            advance(len(rows))
+    return np.vstack(found)
+
+
+def _eighth(pairs: pd.DataFrame, count: int) -> np.ndarray:
+    """float64 N: how alike each image's eighth neighbour is, or its last where it has fewer."""
+    alike = pairs.sort_values("rival", ascending=False).drop_duplicates(["a", "b"])
+    ends = _ends(alike)
+    eighth = ends[ends["rank"] < RIVAL].drop_duplicates("end", keep="last")
+    return alike.loc[eighth["row"], "rival"].set_axis(eighth["end"]).reindex(range(count)).to_numpy(float)
+
+
+def _best(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Of each pair its best view, where it is among the `BEST` of one of both images."""
+    views = pairs.sort_values("found", ascending=False).drop_duplicates(["a", "b"])
+    ends = _ends(views)
+    return views.loc[np.unique(ends.loc[ends["rank"] < BEST, "row"])].copy()
+
+
+def _ends(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Columns end (an image), row (of the pair) and rank (from 0, among the image's pairs), both ends of each pair in their order."""
+    ends = pd.DataFrame({"end": pairs[["a", "b"]].to_numpy().ravel(), "row": np.repeat(pairs.index.to_numpy(), 2)})
+    return ends.assign(rank=ends.groupby("end").cumcount())
+
+
+def _log_distance(values: pd.Series) -> np.ndarray:
+    return np.log(np.clip(1 - values.to_numpy(float), FLOOR, 2))

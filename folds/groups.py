@@ -1,0 +1,59 @@
+"""Which training rows stay together in one fold: what detection found, a column, or a file of id,group."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from competition.config import FoldsConfig
+from competition.contest import Competition, Reason
+from competition.errors import examples
+from folds.errors import FoldError
+
+
+def audited(runs: Path, contest: Competition) -> Path:
+    """Where the audit's groups of this competition stand, or would stand."""
+    return runs / contest.name / "audit" / "duplicates.csv"
+
+
+def has_groups(path: Path) -> bool:
+    """Whether an audit found any."""
+    return len(path.read_text(encoding="utf-8").splitlines()) > 1
+
+
+def groups_of(contest: Competition, config: FoldsConfig) -> tuple[pd.Series | None, list[Reason]]:
+    """Text row by row with the training rows, alike for rows that belong together, named as `folds.groups` would; and why.
+
+    None where rows stand alone.
+
+    Raises: FoldError for a column or a file that is not there or does not fit.
+    """
+    asked = config.groups
+    if asked == "none":
+        return None, []
+    if asked == "auto":
+        if contest.groups is None:
+            return None, []
+        name = str(contest.groups.name)
+        why = f"{contest.groups.nunique():,} groups of {len(contest.train):,} rows stay together; --folds.groups none if they need not"
+        return contest.groups, [Reason("groups in folds", name, why, sure=False)]
+    if Path(asked).suffix == ".csv":
+        return _from_file(contest, asked), []
+    there = [name for name in contest.train.columns if name not in ("id", "image")]
+    if asked not in there:
+        raise FoldError(f"--folds.groups {asked}: the label table has no such column ({examples(there, 12) or 'it has no others'})")
+    return contest.train[asked], []
+
+
+def _from_file(contest: Competition, asked: str) -> pd.Series:
+    try:
+        table = pd.read_csv(asked, dtype=str, keep_default_na=False)
+    except OSError as error:
+        raise FoldError(f"--folds.groups {asked}: cannot be read ({error})") from None
+    if not {"id", "group"} <= set(table.columns):
+        raise FoldError(f"--folds.groups {asked}: needs the columns id and group, it has {examples(table.columns)}")
+    group_of = table.drop_duplicates("id").set_index("id")["group"]
+    ids = contest.train["id"]
+    if not ids.isin(group_of.index).any():
+        raise FoldError(f"--folds.groups {asked}: none of its ids ({examples(group_of.index)}) is a training id ({examples(ids)})")
+    alone = ids.isin(group_of.index)
+    return ids.map(group_of).where(alone, "alone: " + ids).rename(asked)
