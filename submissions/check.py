@@ -222,7 +222,7 @@ def _words(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition, 
     empty = np.array([[cell.strip().lower() in MISSING and cell not in classes for cell in row] for row in cells], dtype=bool).reshape(
         cells.shape
     )
-    if empty.any():
+    if empty.any() and not competition.may_be_empty:
         yield Problem("error", f"{_rows(empty)} no label", examples(_names(rows, competition)(empty)))
     unknown = sorted({word for cell in cells[~empty] for word in split(cell)} - classes)
     if unknown:

@@ -11,9 +11,9 @@ import pandas as pd
 
 from competition.contest import Answer, Competition
 from competition.errors import examples
-from competition.metrics import clip_sure, decide
+from competition.metrics import METRICS, clip_sure, decide
 from competition.tables import check_table
-from competition.task import Kind
+from competition.task import ONE_OF_MANY, Kind
 from submissions.errors import SubmissionError
 
 FLOAT_FORMAT = "%.9g"  # graders want rows that sum to 1 within 1e-5; nine digits also give a float32 back as it was
@@ -68,10 +68,7 @@ def probability(values: np.ndarray, competition: Competition) -> dict[str, np.nd
 
 def probabilities(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]:
     """A column a class, those that the sample asks for. For log loss, clipped and with rows that sum to 1 over these columns."""
-    asked, classes = competition.submission.answer_columns, competition.task.classes
-    unknown = [column for column in asked if column not in classes]
-    if unknown:
-        raise SubmissionError(f"{len(unknown):,} columns of the sample are none of the {len(classes):,} classes: {examples(unknown)}")
+    asked, classes = _known_columns(competition), competition.task.classes
     return dict(zip(asked, _scored(values[:, [classes.index(column) for column in asked]], competition).T, strict=True))
 
 
@@ -81,14 +78,15 @@ def label(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]
 
 
 def labels(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]:
-    """The names of all classes of at least 0.5, else of the likeliest one, in the classes' order, separated by spaces.
+    """The names of all classes of at least 0.5, in the classes' order, separated by spaces; of none, the likeliest one, unless training
+    rows go without labels too.
 
     Where every row would hold a single number, one row gets its second likeliest class too: some graders would read numbers, not lists.
     """
     _require_words(competition)
     classes = competition.task.classes
-    chosen = decide(values, competition.task, at_least_one=True)
-    if len(chosen) and (chosen.sum(axis=1) == 1).all() and all(name.isdecimal() for name in classes):
+    chosen = decide(values, competition.task, at_least_one=not competition.may_be_empty)
+    if len(chosen) and (chosen.sum(axis=1) <= 1).all() and all(name.isdecimal() for name in classes):
         second = np.where(chosen, -1, values)
         chosen[np.unravel_index(second.argmax(), second.shape)] = True
     cells = [" ".join(classes[place] for place in np.flatnonzero(row)) for row in chosen]
@@ -104,8 +102,13 @@ def ranked(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray
 
 
 def number(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]:
-    """The number, kept within the smallest and largest of the training rows: graders of bounded targets refuse what lies outside."""
-    return {_only_column(competition): np.clip(values[:, 0].astype(np.float64), competition.truth.min(), competition.truth.max())}
+    """The number, or a column for each of several, kept within the smallest and largest of the training rows: graders of bounded
+    targets refuse what lies outside."""
+    asked = _known_columns(competition)
+    places = [competition.task.classes.index(column) for column in asked] if len(asked) > 1 else [0]
+    kept = np.clip(values.astype(np.float64), competition.truth.min(axis=0), competition.truth.max(axis=0))
+    whole = METRICS[competition.metric].needs == "labels"  # graders of rounded numbers refuse others
+    return dict(zip(asked, (np.rint(kept) if whole else kept)[:, places].T, strict=True))
 
 
 def _require_words(competition: Competition) -> None:
@@ -116,6 +119,16 @@ def _require_words(competition: Competition) -> None:
 def _scored(values: np.ndarray, competition: Competition) -> np.ndarray:
     """float64, clipped where the metric is log loss; for any other, clipping would only make ties."""
     return clip_sure(values, competition.task) if competition.metric == "log_loss" else values.astype(np.float64)
+
+
+def _known_columns(competition: Competition) -> tuple[str, ...]:
+    """The answer columns, each one of the classes (or the single one of a regression, whatever it is called)."""
+    asked, classes = competition.submission.answer_columns, competition.task.classes
+    if competition.task.kind == "regression" and len(asked) == len(classes) == 1:
+        return asked
+    if unknown := [column for column in asked if column not in classes]:
+        raise SubmissionError(f"{len(unknown):,} columns of the sample are none of the {len(classes):,} classes: {examples(unknown)}")
+    return asked
 
 
 def _only_column(competition: Competition) -> str:
@@ -129,9 +142,9 @@ def _only_column(competition: Competition) -> str:
 
 FORMATS: dict[Answer, Format] = {
     "probability": Format(probability, ("binary",)),
-    "probabilities": Format(probabilities, ("binary", "multiclass", "multilabel")),
-    "label": Format(label, ("binary", "multiclass")),
+    "probabilities": Format(probabilities, (*ONE_OF_MANY, "multilabel")),
+    "label": Format(label, ONE_OF_MANY),
     "labels": Format(labels, ("multilabel",)),
-    "ranked": Format(ranked, ("multiclass",)),
+    "ranked": Format(ranked, ("multiclass", "ordinal")),
     "number": Format(number, ("regression",)),
 }

@@ -23,9 +23,11 @@ class Origin:
     runs: tuple[str, ...]
     views: tuple[str, ...] = ("identity",)
     blend: str = "mean"
+    blend_values: tuple[float, ...] = ()  # what the blend was fitted to: a weight a run, or the like
     scores: Mapping[str, float] = field(default_factory=dict)
     cv: float | None = None  # the blend's own out-of-fold score
     git: str = ""  # short hash of the code
+    decision: Mapping[str, object] | None = None  # the rule that answers were decided by, where one was fitted out of fold
 
 
 def submission_path(directory: Path, run: str, cv: float | None, now: datetime) -> Path:

@@ -1,35 +1,169 @@
+from collections.abc import Sequence
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from competition.contest import Competition
 from competition.errors import CompetitionError
+from competition.metrics import score
+from competition.tables import as_table
 from competition.task import KINDS, Kind
-from submissions.blend import BLENDS, blend
+from submissions.blend import BLENDS, blend, fitted
+from submissions.choose_blend import AUTO, EQUAL, correlations, settle, try_blends
 from submissions.errors import SubmissionError
-from tests.builders import make_competition, make_table
+from tests.builders import make_competition, make_probs, make_table
 
 COMPETITION = make_competition("multiclass", rows=5)
 TASK = COMPETITION.task
 
 
-@pytest.mark.parametrize("how", BLENDS)
-@pytest.mark.parametrize("kind", KINDS)
+RUNS = ["one", "two", "three"]
+FITTING = [(how, kind) for how, one in BLENDS.items() for kind in one.tasks]
+
+
+def worth(truth: np.ndarray, probs: np.ndarray) -> float:
+    return -float(((truth - probs) ** 2).mean())
+
+
+@cache
+def some_values(how: str, kind: Kind, tables: int) -> np.ndarray:
+    """What `how` is fitted to for random tables and truth."""
+    competition = make_competition(kind, train_rows=60)
+    generator = np.random.default_rng(0)
+    stack = np.stack([make_probs(competition.task, 60, generator).astype(float) for _ in range(tables)])
+    return fitted(how, stack, competition.truth, competition.task, worth)
+
+
+@pytest.mark.parametrize(("how", "kind"), [pair for pair in FITTING if pair[0] != "stacking"])
 def test_a_table_blended_with_itself_stays_as_it_is(how: str, kind: Kind) -> None:
     competition = make_competition(kind, rows=5)
     table = make_table(competition)
-    pd.testing.assert_frame_equal(blend({"a": table, "b": table}, competition.task, how), table)
-    pd.testing.assert_frame_equal(blend({"a": table}, competition.task, how), table)
+    for tables in ({"a": table, "b": table}, {"a": table}):
+        same = blend(tables, competition.task, how, some_values(how, kind, len(tables)))
+        pd.testing.assert_frame_equal(same, table, atol=2e-6)
 
 
-@pytest.mark.parametrize("how", BLENDS)
+@pytest.fixture(params=list(BLENDS))
+def how_fitted(request: pytest.FixtureRequest) -> tuple[str, np.ndarray]:
+    return request.param, some_values(request.param, "multiclass", 2)
+
+
 @given(seed=st.integers(0, 2**32 - 1))
-def test_rows_and_columns_are_aligned_by_name(how: str, seed: int) -> None:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_rows_and_columns_are_aligned_by_name(how_fitted: tuple[str, np.ndarray], seed: int) -> None:
     one, two = make_table(COMPETITION, seed=1), make_table(COMPETITION, seed=2)
     generator = np.random.default_rng(seed)
     shuffled = two.iloc[generator.permutation(5), generator.permutation(3)]
-    pd.testing.assert_frame_equal(blend({"one": one, "two": shuffled}, TASK, how), blend({"one": one, "two": two}, TASK, how))
+    how, values = how_fitted
+    expected = blend({"one": one, "two": two}, TASK, how, values)
+    pd.testing.assert_frame_equal(blend({"one": one, "two": shuffled}, TASK, how, values), expected)
+
+
+def informed(kind: Kind, rows: int, noises: Sequence[float], seed: int = 0) -> tuple[Competition, dict[str, pd.DataFrame], pd.Series]:
+    """A competition, out-of-fold tables that know the truth but for noise of their own, and fold_of."""
+    metric = {"binary": "log_loss", "multiclass": "log_loss", "ordinal": "log_loss", "multilabel": "log_loss", "regression": "rmse"}[kind]
+    competition = make_competition(kind, train_rows=rows, metric=metric, seed=seed)
+    generator, ids = np.random.default_rng(seed), competition.train["id"].tolist()
+    tables = {}
+    for name, noise in zip(RUNS, noises, strict=False):
+        raw = competition.truth + noise * generator.normal(size=competition.truth.shape) * (30 if kind == "regression" else 1)
+        probs = raw if kind == "regression" else 1 / (1 + np.exp(1 - 2 * raw))
+        tables[name] = as_table(ids, probs / probs.sum(axis=1, keepdims=True) if competition.task.one_of_many else probs, competition.task)
+    return competition, tables, pd.Series(np.arange(rows) % 4, index=pd.Index(ids, name="id"))
+
+
+@pytest.mark.parametrize(("how", "kind"), FITTING)
+def test_each_blend_of_good_tables_is_better_than_their_mean_score(how: str, kind: Kind) -> None:
+    competition, tables, fold_of = informed(kind, 400, (0.8, 0.8, 0.8))
+    trial = try_blends(tables, competition, fold_of, None, [how])[0]
+    alone = np.mean([score(competition.metric, competition.truth, table, competition.task) for table in tables.values()])
+    if how == "best":
+        assert trial.nested.value == pytest.approx(alone, rel=0.1)
+    else:
+        assert trial.nested.value < alone  # log loss, RMSE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("how", ["best", "greedy", "stacking", AUTO])
+def test_a_run_that_knows_nothing_is_left_out(how: str, kind: Kind) -> None:
+    competition, tables, fold_of = informed(kind, 160, (0.3, 8.0, 8.0))
+    trials = try_blends(tables, competition, fold_of, None, [EQUAL, how])
+    used, why = settle(trials, how)
+    assert used.asked == how
+    assert used.proven
+    assert "better than equal weights by" in why
+    if used.used in ("best", "greedy", "stacking"):
+        assert used.values[0] > 0.7 * used.values[:3].sum()
+
+
+@pytest.mark.parametrize("how", [name for name in [*BLENDS, AUTO] if name != EQUAL])
+def test_of_noise_no_blend_is_proven(how: str) -> None:
+    """Labels that nothing predicts: what is fitted to them scores as chance on the other folds, and equal weights are used."""
+    found = []
+    for seed in range(10):
+        competition = make_competition("binary", train_rows=200, metric="roc_auc", seed=seed)
+        generator, ids = np.random.default_rng(seed), competition.train["id"].tolist()
+        tables = {name: as_table(ids, make_probs(competition.task, 200, generator), competition.task) for name in RUNS}
+        fold_of = pd.Series(np.arange(200) % 5, index=pd.Index(ids, name="id"))
+        trials = try_blends(tables, competition, fold_of, None, [EQUAL, how])
+        used, why = settle(trials, how)
+        assert used.asked == EQUAL
+        assert "may be chance; equal weights are used" in why
+        found.append(trials[1].nested.value)
+    assert np.mean(found) < 0.5 + 3 * 0.041 / np.sqrt(10), "0.041: the deviation of an AUC of 200 rows by chance"
+
+
+def test_a_fitted_score_flatters_and_the_nested_one_does_not() -> None:
+    """Twenty runs of noise: the best of them on all rows looks better than chance; nested, it does not."""
+    competition = make_competition("binary", train_rows=200, metric="roc_auc")
+    generator, ids = np.random.default_rng(0), competition.train["id"].tolist()
+    tables = {f"run{n}": as_table(ids, make_probs(competition.task, 200, generator), competition.task) for n in range(20)}
+    fold_of = pd.Series(np.arange(200) % 5, index=pd.Index(ids, name="id"))
+    for trial in try_blends(tables, competition, fold_of, None, ["best", "greedy"]):
+        assert trial.flattering > 0.55
+        assert trial.nested.value < trial.flattering - 0.03
+        assert trial.nested.low < 0.5
+
+
+@pytest.mark.parametrize("how", [*BLENDS, AUTO])
+def test_trials_ignore_the_order_of_rows(how: str) -> None:
+    competition, tables, fold_of = informed("multiclass", 120, (0.5, 0.9))
+    generator = np.random.default_rng(1)
+    shuffled = {"one": tables["one"], "two": tables["two"].iloc[generator.permutation(120), generator.permutation(3)]}
+    one = try_blends(tables, competition, fold_of, None, [how])[0]
+    other = try_blends(shuffled, competition, fold_of.iloc[generator.permutation(120)], None, [how])[0]
+    pd.testing.assert_frame_equal(one.oof, other.oof)
+    np.testing.assert_array_equal(one.values, other.values)
+
+
+def test_rows_of_one_fold_are_parted_all_the_same() -> None:
+    competition, tables, fold_of = informed("binary", 100, (0.3, 5.0))
+    trial = try_blends(tables, competition, fold_of * 0, None, ["greedy"])[0]
+    assert trial.values[0] > 0.9
+
+
+def test_correlations_are_those_of_the_cells() -> None:
+    _, tables, _ = informed("regression", 300, (0.5, 0.5))
+    found = correlations({**tables, "again": tables["one"]}, make_competition("regression").task)
+    expected = np.corrcoef(tables["one"].to_numpy().ravel(), tables["two"].to_numpy().ravel())[0, 1]
+    assert found.loc["one", "two"] == pytest.approx(expected, abs=1e-6)
+    assert found.loc["one", "again"] == pytest.approx(1)
+
+
+def test_a_blend_that_does_not_fit_is_refused() -> None:
+    competition, tables, fold_of = informed("regression", 40, (0.5, 0.5))
+    with pytest.raises(SubmissionError, match=r"blend 'power' does not fit a regression task: use mean, rank, best, greedy, stacking"):
+        try_blends(tables, competition, fold_of, None, ["power"])
+    with pytest.raises(SubmissionError, match=r"blend 'geometric' does not fit a regression task"):
+        blend(tables, competition.task, "geometric")
+    with pytest.raises(SubmissionError, match=r"blend 'greedy' needs values that were fitted"):
+        blend(tables, competition.task, "greedy")
+    with pytest.raises(CompetitionError, match=r"unknown blend 'gredy': perhaps 'greedy'"):
+        try_blends(tables, competition, fold_of, None, ["gredy"])
 
 
 def test_the_mean_weighs_all_alike() -> None:

@@ -18,7 +18,13 @@ from submissions.write import Origin, facts_path, submission_path, upload_comman
 from tests.builders import make_competition, make_table
 
 ORIGIN = Origin(
-    ("base-1a2b3c", "wide-4d5e6f"), ("identity", "mirrored"), "mean", {"base-1a2b3c": 0.91, "wide-4d5e6f": 0.92}, 0.92346, "abc1234"
+    ("base-1a2b3c", "wide-4d5e6f"),
+    ("identity", "mirrored"),
+    "greedy",
+    (0.25, 0.75),
+    {"base-1a2b3c": 0.91, "wide-4d5e6f": 0.92},
+    0.92346,
+    "abc1234",
 )
 
 
@@ -34,10 +40,12 @@ def test_what_is_written_is_fine_and_says_where_it_comes_from(kind: Kind, tmp_pa
     assert facts == {
         "runs": ["base-1a2b3c", "wide-4d5e6f"],
         "views": ["identity", "mirrored"],
-        "blend": "mean",
+        "blend": "greedy",
+        "blend_values": [0.25, 0.75],
         "scores": {"base-1a2b3c": 0.91, "wide-4d5e6f": 0.92},
         "cv": 0.92346,
         "git": "abc1234",
+        "decision": None,
         "competition": competition.name,
         "metric": competition.metric,
         "rows": 6,

@@ -1,0 +1,91 @@
+"""From the test tables of one or more runs to a checked CSV: blended, decided, formatted, written, and the line that uploads it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from competition.console import say
+from competition.contest import Competition
+from competition.decisions import decided, fit_decision, score_answers
+from competition.metrics import score
+from folds.run import Run, git_commit
+from folds.scores import groups_of_rows, shared_rows, truth_of
+from submissions.blend import blend
+from submissions.choose_blend import EQUAL, Trial, settle, try_blends
+from submissions.format import submission_frame
+from submissions.write import Origin, submission_path, upload_command, upload_message, write
+
+
+@dataclass(frozen=True)
+class Blending:
+    """How runs are blended, settled on their out-of-fold tables. scores: each run's own."""
+
+    runs: Sequence[Run]
+    trial: Trial
+    scores: Mapping[str, float]
+
+
+def settle_blend(runs: Sequence[Run], contest: Competition, how: str) -> Blending:
+    """The blend `how` (a name of BLENDS, or auto) where it is better than equal weights, else equal weights; the reason is said.
+
+    Raises: FoldError where the runs share no held-out row; CompetitionError and SubmissionError for a blend that is none, or does not fit.
+    """
+    trials = trials_of(runs, contest, list(dict.fromkeys([EQUAL, how])))
+    trial, why = settle(trials, how)
+    if why:
+        say(why)
+    own = {run.name: run.oof(contest.task) for run in runs}
+    scores = {name: score(contest.metric, truth_of(oof, contest), oof, contest.task) for name, oof in own.items()}
+    return Blending(runs, trial, scores)
+
+
+def trials_of(runs: Sequence[Run], contest: Competition, names: list[str]) -> list[Trial]:
+    """Each blend by name, tried on the rows that all runs held out, whose folds are those of the first run.
+
+    Raises: as `settle_blend` does.
+    """
+    oofs = shared_rows({run.name: run.oof(contest.task) for run in runs})
+    groups = groups_of_rows(runs[0], contest, next(iter(oofs.values())).index)
+    return try_blends(oofs, contest, runs[0].fold_of(), groups, names)
+
+
+def assemble(
+    blending: Blending, tables: Mapping[str, pd.DataFrame], contest: Competition, views: tuple[str, ...], output: Path | None
+) -> Path:
+    """Where the submission stands, after it was checked and what it is worth was said.
+
+    tables: of the test images, by the run's name. output: None: beside the runs, named by time and score.
+
+    Raises: SubmissionError where tables do not fit each other, or a grader would refuse the file.
+    """
+    runs, trial = blending.runs, blending.trial
+    table, oof, cv = blend(tables, contest.task, trial.used, trial.values), trial.oof, trial.nested.value
+    decision = fit_decision(contest, oof, truth_of(oof, contest), runs[0].fold_of())
+    if decision is not None:
+        cv = decision.nested
+        say(decision.report(contest.metric))
+    table, oof = decided(table, contest, decision), decided(oof, contest, decision)
+    origin = Origin(
+        runs=tuple(tables),
+        views=views,
+        blend=trial.used,
+        blend_values=tuple(trial.values.tolist()),
+        scores=blending.scores,
+        cv=cv,
+        git=git_commit(),
+        decision=None if decision is None else asdict(decision),
+    )
+    submissions = runs[0].directory.parent / "submissions"
+    path = output or submission_path(submissions, "+".join(tables), cv, datetime.now())
+    for warning in write(submission_frame(table, contest), path, contest, origin, oof):
+        say(f"warning: {warning}")
+    say(f"out-of-fold {contest.metric} {cv:.5f}")
+    if contest.test_truth is not None:
+        known = score_answers(contest, contest.test_truth, table.to_numpy())
+        say(f"test {contest.metric} {known:.5f}: its labels came along, and were never trained on")
+    say(f"submission {path}: {len(contest.submission.rows):,} rows, checked")
+    say(upload_command(contest.name, path, upload_message(origin)))
+    return path
