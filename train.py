@@ -6,6 +6,7 @@ The same command continues an interrupted run; a finished fold is not trained ag
 """
 
 import sys
+import time
 from pathlib import Path
 
 from competition.config import Config
@@ -15,47 +16,80 @@ from competition.settings import train_config
 # what takes long to import (pandas, then torch) is imported when it is needed: a wrong flag is answered at once
 
 
+STARTED = time.monotonic()
+
+
 def train(config: Config) -> int:
     """The exit code, after the asked folds are trained, scored and in the ledger."""
     from competition.load import load
-    from folds.run import open_run
+    from folds.audit_files import audit_first
+    from folds.budget import end_of, share_of
+    from folds.corrections import corrected
+    from folds.groups import audited
+    from folds.run import FULL, open_run
     from folds.scores import gather
     from folds.side_by_side import LOG, at_once_of, train_side_by_side
-    from folds.split import asked_folds, assign_folds
+    from folds.split import asked_folds, assign_folds, settle_folds, tuning_rows
     from folds.stop import StopRequest
+    from folds.teacher import brought, teacher_of
 
     contest = load(config.competition)
-    asked = asked_folds(config.machine.fold, config.folds.count)
-    fold_of = assign_folds(contest.train, contest.truth, contest.task, config.folds)
+    audit_first(contest, config)
+    folds, cut = settle_folds(contest, config.folds, audited(config.machine.runs, contest))
+    config = config.model_copy(update={"folds": folds})
+    asked = asked_folds(config.machine.fold, folds.count)
+    fold_of = assign_folds(contest, folds)
+    taught, kept, told = corrected(contest, config.data.corrections)
+    teacher = teacher_of(config.data.pseudo, contest, fold_of, asked)
 
     from competition.tables import as_table
     from models.device import accelerator_for
-    from models.fit import FoldJob, Stopped, fit
+    from models.job import FoldJob, Stopped
+    from models.methods import METHODS
     from models.plan import plan_lines, prepare
+    from models.pseudo import with_pseudo
 
-    config, spec, pixels, reasons = prepare(config, contest)
+    accelerator = accelerator_for(config.machine)
+    at_once, threads = at_once_of(config, len(asked), accelerator.device.type)
+    end = end_of(config, STARTED)
+    config, spec, pixels, reasons = prepare(config, contest, share_of(end, len(asked), at_once), threads)
     stop = StopRequest()  # until here Ctrl-C just ends it: there is no state to save yet
     run = open_run(config, contest, fold_of)
-    pending = [fold for fold in asked if fold not in run.finished_folds()]
-    accelerator = accelerator_for(config.machine)
-    at_once, threads = at_once_of(config.machine, len(pending), accelerator.device.type)
+    pending = [fold for fold in asked if not run.is_finished(fold)]
+    fitted_by = run.config_of_full() if FULL in asked else config
+    at_once, threads = at_once_of(config, len(pending), accelerator.device.type)
     if not stop.parent:
-        show_reasons([*contest.reasons, *reasons])
+        show_reasons([*contest.reasons, *cut, *told, *reasons])
         table("plan", ["", ""], plan_lines(config, contest, run.directory, asked, pending, at_once, accelerator.device))
 
     failed: dict[int, int] = {}
     if at_once > 1:
-        failed = train_side_by_side(Path(__file__), run, pending, at_once, threads, stop)
-    for fold in [] if at_once > 1 else pending:
+        failed = train_side_by_side(Path(__file__), run, pending, at_once, threads, stop, end)
+    for place, fold in enumerate([] if at_once > 1 else pending):
         held = (fold_of == fold).to_numpy()
         with run.training(fold) as directory:
-            if fold in run.finished_folds():  # by another process, while this one trained the folds before it
+            if run.is_finished(fold):  # by another process, while this one trained the folds before it
                 continue
+            train_rows, held_rows = (~held & kept).nonzero()[0], held.nonzero()[0]
             job = FoldJob(
-                fold, config, contest.task, contest.metric, spec, pixels, contest.truth, (~held).nonzero()[0], held.nonzero()[0], directory
+                fold=fold,
+                config=fitted_by,
+                task=contest.task,
+                metric=contest.metric,
+                spec=spec,
+                pixels=pixels,
+                truth=contest.truth,
+                train_rows=train_rows,
+                held_rows=held_rows,
+                directory=directory,
+                taught=taught,
+                tuning_rows=tuning_rows(fold_of, fold, kept),
+                deadline=time.monotonic() + share_of(end, len(pending) - place),
             )
+            if teacher:
+                job = with_pseudo(job, teacher.fold_directory(fold), contest)
             try:
-                fitted = fit(job, accelerator, stop)
+                fitted = METHODS[config.optim.method](job, accelerator, stop)
             except Stopped:
                 break
             oof = as_table(contest.train["id"][held].tolist(), fitted.probs, contest.task)
@@ -66,8 +100,14 @@ def train(config: Config) -> int:
         scores = gather(run, contest)
         rows = [[f"fold {fold}", f"{score:.5f}"] for fold, score in scores.per_fold.items()]
         spread = f" ± {scores.std:.5f}" if len(done) > 1 else ""
-        summary = [["mean ± std", f"{scores.mean:.5f}{spread}"], ["pooled out of fold", f"{scores.pooled:.5f}"]]
+        summary = [
+            ["mean ± std", f"{scores.mean:.5f}{spread}"],
+            ["pooled [95 %]", f"{scores.pooled:.5f} [{scores.low:.5f}, {scores.high:.5f}]"],
+        ]
+        summary += [["with decisions, nested", f"{scores.decided:.5f}"]] if scores.decided is not None else []
         table(f"{run.directory}: {len(done)} of {config.folds.count} folds", ["", contest.metric], [*rows, *summary], right=(1,))
+        if teacher:
+            say(brought(run, teacher, contest))
     if stop():
         say("stopped; the same command goes on from here")
         return stop.exit_code

@@ -1,12 +1,18 @@
-"""python -m models list [WORD] | summary NAME"""
+"""python -m models list [WORD] | summary NAME | export FOLD | study FILE | lr-find [FLAGS OF train.py]"""
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from competition.atomic import write_bytes
+from competition.config import Config
 from competition.console import guarded, say
+from competition.settings import train_config
 
+RANGE_STEPS = 120
 Word = Annotated[str, tyro.conf.Positional]
 
 
@@ -45,9 +51,61 @@ def summary(name: Word, size: int | None = None, channels: int = 3, classes: int
     return 0
 
 
-def main() -> int:
-    verbs = {"list": list_backbones, "summary": summary}
-    return guarded(lambda: tyro.extras.subcommand_cli_from_dict(verbs, prog="python -m models", description="Backbones."))
+def export(directory: Annotated[Path, tyro.conf.Positional], kind: str = "onnx", output: Path | None = None) -> int:
+    """Writes a finished fold as one file for other programs: uint8 images in, probabilities out, checked against torch.
+
+    Args:
+        directory: of the fold: runs/COMPETITION/RUN/fold0.
+        kind: onnx, or pt2 (torch.export).
+        output: the file; none: beside the checkpoint.
+    """
+    from models.export import export as exported
+
+    path, off = exported(directory, kind, output)
+    say(f"{path}: within {off:.1e} of torch; {path.name}.json has the classes in their order")
+    return 0
+
+
+def study(file: Annotated[Path, tyro.conf.Positional]) -> int:
+    """Runs a study, a grid or a search over any settings, or goes on with it; its trials are ordinary runs.
+
+    Args:
+        file: study.toml: name, trials, [base] and [keys]; docs/training.md has one.
+    """
+    from models.study import read_study, run_study
+
+    return run_study(read_study(file))
+
+
+def lr_find(config: Config) -> int:
+    """Draws the range test of what train.py with the same flags would train, and names the rate at which the loss falls fastest."""
+    from competition.load import load
+    from models.lr_find import drawn, range_test, steepest
+
+    contest = load(config.competition)
+    config, rates, losses = range_test(config, contest, RANGE_STEPS)
+    asked, found = float(config.optim.lr), steepest(rates, losses)
+    path = config.machine.runs / contest.name / "lr-find.png"
+    title = f"{contest.name}, {config.model.backbone}, {config.data.size_px} px, batch {config.optim.batch}"
+    write_bytes(path, drawn(rates, losses, found, asked, title))
+    say(f"{path}: the loss over {len(rates)} steps, from a rate of {rates[0]:.0e} to {rates[-1]:.1e}")
+    if found is None:
+        say("the loss never fell: the labels may not belong to the images, or other settings do not fit")
+    else:
+        say(f"it falls fastest at {found:.1e}; this config takes {asked:.1e} (--optim.lr {found:.1e} takes the other)")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+
+    def answer() -> int:
+        if words[:1] == ["lr-find"]:  # its flags are those of train.py
+            return lr_find(train_config(words[1:], prog="python -m models lr-find"))
+        verbs = {"list": list_backbones, "summary": summary, "export": export, "study": study, "lr-find": lr_find}
+        return tyro.extras.subcommand_cli_from_dict(verbs, prog="python -m models", description="Backbones.", args=words)
+
+    return guarded(answer)
 
 
 if __name__ == "__main__":

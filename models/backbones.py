@@ -19,8 +19,10 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
+from competition.config import ModelConfig
 from competition.errors import choose
 from models.errors import ModelError
+from models.pooling import set_pool, several_dropouts
 from models.small import SMALL
 
 GREY_OF_RGB = (0.299, 0.587, 0.114)  # ITU-R BT.601, as image decoders do it
@@ -82,7 +84,16 @@ def input_spec(backbone: str, size_px: int | None = None, channels: int = 3) -> 
     )
 
 
-def build(backbone: str, outputs: int, spec: InputSpec, weights: str = "none", drop: float = 0.0, drop_path: float = 0.0) -> nn.Module:
+def build(
+    backbone: str,
+    outputs: int,
+    spec: InputSpec,
+    weights: str = "none",
+    drop: float = 0.0,
+    drop_path: float = 0.0,
+    pool: str = "native",
+    drop_samples: int = 1,
+) -> nn.Module:
     """The network: N x C x H x W -> N x K.
 
     Raises: ModelError where weights cannot be had or do not fit, or the backbone does not take such input.
@@ -90,7 +101,10 @@ def build(backbone: str, outputs: int, spec: InputSpec, weights: str = "none", d
     family, name = split_name(backbone)
     check_weights(backbone, weights)
     try:
-        network = FAMILIES[family].build(name, outputs, spec.channels, weights, spec.size_px, drop, drop_path)
+        once = drop if drop_samples == 1 else 0.0
+        network = FAMILIES[family].build(name, outputs, spec.channels, weights, spec.size_px, once, drop_path)
+        if pool != "native":
+            set_pool(network, family, pool, outputs)
         network.eval()
         with torch.inference_mode():
             shape = tuple(network(torch.zeros(1, spec.channels, spec.size_px, spec.size_px)).shape)
@@ -102,10 +116,28 @@ def build(backbone: str, outputs: int, spec: InputSpec, weights: str = "none", d
             f"{_first_line(error)}"
         ) from error
     if family != "timm":
-        network.pretrained_cfg = {"classifier": _ends(network)[1]}  # type: ignore[assignment]  # where timm's layer-wise rates look for the head
+        network.pretrained_cfg = {"classifier": _last(network)}  # type: ignore[assignment]  # where timm's layer-wise rates look for the head
     if shape != (1, outputs):
         raise ModelError(f"{backbone} gives {shape} for one image where (1, {outputs}) is needed; it is no classifier")
+    if drop_samples > 1:
+        network.get_submodule(last_layer(network)).register_forward_pre_hook(several_dropouts(drop, drop_samples))
     return network
+
+
+def network_of(model: ModelConfig, outputs: int, spec: InputSpec) -> nn.Module:
+    """The network that a settled [model] asks for; raises as `build` does."""
+    return build(model.backbone, outputs, spec, model.weights, model.drop, model.drop_path, model.pool, model.drop_samples)
+
+
+def last_layer(network: nn.Module) -> str:
+    """The name of the linear layer that gives the outputs of a network that `build` made.
+
+    Raises: ModelError where the network ends in something else.
+    """
+    name: Any = network.pretrained_cfg.get("classifier")  # type: ignore[union-attr, operator]
+    if not isinstance(name, str) or not isinstance(network.get_submodule(name), nn.Linear):
+        raise ModelError(f"{type(network).__name__} does not end in one linear layer, as this needs")
+    return name
 
 
 def check_weights(backbone: str, weights: str) -> None:
@@ -239,16 +271,19 @@ def _build_torchvision(name: str, outputs: int, channels: int, weights: str, siz
         _load(network, weights)
     _set_ends(network, channels, outputs)
     if drop:
-        head = network.get_submodule(_ends(network)[1])  # hooked, not wrapped: the weights keep their names
+        head = network.get_submodule(_last(network))  # hooked, not wrapped: the weights keep their names
         head.register_forward_pre_hook(lambda module, inputs: (functional.dropout(inputs[0], drop, module.training),))
     return network
 
 
-def _ends(network: nn.Module) -> tuple[str, str]:
-    """The names of the convolution that sees the image and of the layer that gives the outputs."""
-    layers = list(network.named_modules())
-    first = next(name for name, layer in layers if isinstance(layer, nn.Conv2d))
-    return first, next(name for name, layer in reversed(layers) if isinstance(layer, nn.Linear | nn.Conv2d))
+def _first(network: nn.Module) -> str:
+    """The name of the convolution that sees the image; empty where there is none."""
+    return next((name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d)), "")
+
+
+def _last(network: nn.Module) -> str:
+    """The name of the layer that gives the outputs."""
+    return next(name for name, layer in reversed(list(network.named_modules())) if isinstance(layer, nn.Linear | nn.Conv2d))
 
 
 def _set_ends(network: nn.Module, channels: int, outputs: int) -> None:
@@ -256,24 +291,22 @@ def _set_ends(network: nn.Module, channels: int, outputs: int) -> None:
 
     What fits stays as it is.
     """
-    first_name, last_name = _ends(network)
-    first: Any = network.get_submodule(first_name)
-    seen = first.in_channels
-    if seen != channels:
+    first: Any = network.get_submodule(_first(network))
+    if isinstance(first, nn.Conv2d) and (seen := first.in_channels) != channels:
         weight = first.weight.data
         repeated = weight.repeat(1, -(-channels // seen), 1, 1)[:, :channels] * (seen / channels)
         first.weight = nn.Parameter(weight.sum(1, keepdim=True) if channels == 1 else repeated)
         first.in_channels = channels
-    last: Any = network.get_submodule(last_name)
+    last: Any = network.get_submodule(_last(network))
     if len(last.weight) != outputs:
         head = nn.Linear(last.in_features, outputs) if isinstance(last, nn.Linear) else nn.Conv2d(last.in_channels, outputs, 1)
-        network.set_submodule(last_name, head)
+        network.set_submodule(_last(network), head)
 
 
 def _load(network: nn.Module, weights: str) -> None:
     """Loads every weight of the file; the network takes the file's number of channels and outputs."""
     state = load_file(weights)
-    first, last = (state.get(f"{name}.weight") for name in _ends(network))
+    first, last = (state.get(f"{name}.weight") for name in (_first(network), _last(network)))
     if first is not None and last is not None:
         _set_ends(network, first.shape[1], len(last))
     network.load_state_dict(state)

@@ -6,7 +6,7 @@ resumed run goes on with exactly the batches that it had not seen.
 Legend: N batch, S side in px, C channels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import albumentations as A
 import cv2
@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from competition.task import Task
 from models.backbones import InputSpec
+from models.errors import ModelError
 
 
 def seed_of(*parts: int) -> int:
@@ -22,14 +24,36 @@ def seed_of(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1)[0] >> 1)
 
 
+class Joined:
+    """Two pixel caches (uint8 N x S x S x C and P x S x S x C) as one of N + P rows, without a copy in memory."""
+
+    def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
+        self.first, self.second = first, second
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.first[row] if row < len(self.first) else self.second[row - len(self.first)]
+
+
 class TrainBatches(Dataset):
-    """Batch number (epoch, step) -> (uint8 N x S x S x C, the rows it shows)."""
+    """Batch number (epoch, step, whether it is a calm one) -> (uint8 N x S x S x C, the rows it shows)."""
 
     def __init__(
-        self, pixels: np.ndarray, rows: np.ndarray, transform: A.Compose, batch: int, seed: int, share: tuple[int, int] = (0, 1)
+        self,
+        pixels: np.ndarray | Joined,
+        rows: np.ndarray,
+        transform: A.Compose,
+        batch: int,
+        seed: int,
+        share: tuple[int, int] = (0, 1),
+        chances: np.ndarray | None = None,
+        calm: A.Compose | None = None,
     ) -> None:
-        """rows: which rows of pixels to train on; share: (this process, number of processes), each takes its part of every batch."""
-        self.pixels, self.rows, self.transform = pixels, rows, transform
+        """rows: which rows of pixels to train on; share: (this process, number of processes), each takes its part of every batch.
+
+        chances: of each of rows to be drawn, sum 1; None: an epoch shows each row once. calm: what transforms the calm batches.
+        """
+        self.calm = transform if calm is None else calm
+        self.pixels, self.rows, self.transform, self.chances = pixels, rows, transform, chances
         self.batch, self.seed, self.share = min(batch, len(rows)), seed, share
         self._order = (-1, rows)  # the epoch whose order it is
 
@@ -38,25 +62,51 @@ class TrainBatches(Dataset):
         """Batches an epoch. Rows that do not fill a last batch wait for the next epoch's order."""
         return len(self.rows) // self.batch
 
-    def __getitem__(self, number: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
-        epoch, step = number
+    def __getitem__(self, number: tuple[int, int, bool]) -> tuple[torch.Tensor, torch.Tensor]:
+        epoch, step, calm = number
         if self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng((self.seed, epoch)).permutation(self.rows))
+            generator = np.random.default_rng((self.seed, epoch))
+            drawn = self.rows if self.chances is None else generator.choice(self.rows, len(self.rows), p=self.chances)
+            self._order = (epoch, generator.permutation(drawn))
         process, processes = self.share
         rows = self._order[1][step * self.batch : (step + 1) * self.batch][process::processes]
-        self.transform.set_random_seed(seed_of(self.seed, epoch, step, process))
-        images = np.stack([self.transform(image=self.pixels[row])["image"] for row in rows])
+        transform = self.calm if calm else self.transform
+        transform.set_random_seed(seed_of(self.seed, epoch, step, process))
+        images = np.stack([transform(image=self.pixels[row])["image"] for row in rows])
         if images.ndim == 3:  # some steps drop the axis of a single channel
             images = images[..., None]
         return torch.from_numpy(images), torch.from_numpy(rows)
 
-    def stream(self, epoch: int, step: int, epochs: int, workers: int, pin: bool) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """All batches from (epoch, step) to the end of the last epoch, one after another; workers live for the whole of it."""
-        numbers = [(e, s) for e in range(epoch, epochs) for s in range(step if e == epoch else 0, self.steps)]
+    def stream(
+        self, epoch: int, step: int, epochs: int, workers: int, pin: bool, calm: Callable[[int], bool] = lambda done: False
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """All batches from (epoch, step) to the end of the last epoch, one after another; workers live for the whole of it.
+
+        calm(steps done before it): whether a batch is a calm one.
+        """
+        places = ((e, s) for e in range(epoch, epochs) for s in range(step if e == epoch else 0, self.steps))
+        numbers = ((e, s, calm(e * self.steps + s)) for e, s in places)
         loader: DataLoader = DataLoader(
             self, batch_size=None, sampler=numbers, num_workers=workers, pin_memory=pin, worker_init_fn=_alone if workers else None
         )  # type: ignore[arg-type]
         return iter(loader)
+
+
+def chances_of(sampler: str, truth: np.ndarray, task: Task) -> np.ndarray | None:
+    """Of each row (truth: float32 N x K) to be drawn, float64 N, sum 1: each class as often as the others; None: each row once.
+
+    A row of several labels is drawn as often as its rarest one asks for, one without labels as if that were a class too.
+
+    Raises: ModelError for a regression, which has no classes.
+    """
+    if sampler == "plain":
+        return None
+    if task.kind == "regression":
+        raise ModelError(f"--optim.sampler {sampler}: a regression has no classes to draw from")
+    holds = truth > 0.5
+    holds = np.column_stack([holds, ~holds.any(axis=1)])
+    chances = np.where(holds, 1 / np.maximum(1, holds.sum(axis=0)), 0).max(axis=1)
+    return chances / chances.sum()
 
 
 def _alone(worker: int) -> None:

@@ -17,8 +17,9 @@ from competition.atomic import replacing, write_json
 from competition.task import Task
 from models.backbones import InputSpec, build
 from models.errors import ModelError
+from models.heads import Head
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Checkpoint:
     backbone: str
     task: Task
     spec: InputSpec
-    scale: tuple[float, float]  # mean and spread of a regression's target, (0, 1) else
+    head: Head
     weights_kept: str  # last, averaged or best
     symmetry: str
     config: dict[str, Any]
@@ -60,8 +61,9 @@ def load(directory: Path) -> tuple[nn.Module, Checkpoint]:
             raise ModelError(f"{described}: written in another format than {FORMAT}; train the fold again with this version")
         task = Task(facts["task"]["kind"], tuple(facts["task"]["classes"]))
         spec = InputSpec(**{**facts["spec"], "mean": tuple(facts["spec"]["mean"]), "std": tuple(facts["spec"]["std"])})
-        checkpoint = Checkpoint(**{**facts, "task": task, "spec": spec, "scale": tuple(facts["scale"])})
-        network = build(checkpoint.backbone, len(task.classes), spec)
+        head = Head(facts["head"]["link"], tuple(facts["head"]["shift"]), tuple(facts["head"]["spread"]))
+        checkpoint = Checkpoint(**{**facts, "task": task, "spec": spec, "head": head})
+        network = build(checkpoint.backbone, head.outputs(task), spec, pool=checkpoint.config.get("model", {}).get("pool", "native"))
         network.load_state_dict(load_file(weights))
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{directory}: the checkpoint is damaged: {error}") from None

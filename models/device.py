@@ -10,6 +10,8 @@ from accelerate.state import AcceleratorState
 from competition.config import DeviceConfig, MachineConfig
 from models.errors import ModelError
 
+TORCH_TYPE = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # of an Accelerator's mixed precision
+
 
 def device_of(machine: DeviceConfig) -> torch.device:
     """The device asked for; auto: cuda, else mps, else cpu.

@@ -8,9 +8,7 @@ import io
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,58 +16,31 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from timm.utils import ModelEmaV3
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
 
 from competition.atomic import write_text
-from competition.config import Config
 from competition.console import progress, say
 from competition.metrics import METRICS, score
-from competition.task import Task
 from models import checkpoint
 from models.augment import pipeline
-from models.backbones import InputSpec, build
-from models.batches import Normalise, TrainBatches, seed_of
-from models.device import workers_of
+from models.backbones import last_layer, network_of
+from models.batches import Joined, Normalise, TrainBatches, chances_of, seed_of
+from models.clock import Clock
+from models.device import TORCH_TYPE, workers_of
+from models.diagnosis import diagnose
 from models.errors import ModelError
+from models.finetune import Freezing, check_sides, resized, side_at
+from models.heads import Head, head_for
 from models.infer import predict
-from models.losses import loss_for, smooth
+from models.job import Fitted, FoldJob, Stopped, save_checkpoint, table_loss
+from models.losses import class_weights, loss_for, smooth
 from models.mixing import mixing
 from models.optim import optimizer_for
 from models.schedules import SCHEDULES, plateau_factor
 
 STATE = "resume/state.safetensors"
-VERSIONS = ("torch", "timm", "torchvision", "albumentations", "numpy")
-TORCH_TYPE = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-class Stopped(Exception):
-    """The fold was asked to stop and has saved its state; the same command goes on from there."""
-
-
-@dataclass(frozen=True)
-class FoldJob:
-    """What one fold is made of. pixels: uint8 N x S x S x C of all training images; truth: float32 N x K; rows index both."""
-
-    fold: int
-    config: Config  # resolved: nothing in it is `auto` but [machine]
-    task: Task
-    metric: str
-    spec: InputSpec
-    pixels: np.ndarray
-    truth: np.ndarray
-    train_rows: np.ndarray
-    held_rows: np.ndarray
-    directory: Path
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a fold came to. probs: float32 N x K of the held-out rows; seconds: of training and validation, interruptions left out."""
-
-    probs: np.ndarray
-    score: float
-    seconds: float
-    weights_kept: str  # last, averaged or best
 
 
 def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambda: False) -> Fitted:
@@ -83,69 +54,93 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     config, optim, task, device = job.config, job.config.optim, job.task, accelerator.device
     seed = seed_of(config.seed, job.fold)
     torch.manual_seed(seed)
-    network = build(config.model.backbone, len(task.classes), job.spec, config.model.weights, config.model.drop, config.model.drop_path)
+    loss = loss_for(optim.loss, task)[1]
+    head = head_for(loss.link, task, job.taught[job.train_rows])
+    model, spec = config.model, job.spec
+    network = network_of(model, head.outputs(task), spec)
+    check_sides(network, spec, config.data.start_share)
+    freezing = Freezing(network, model, last_layer(network) if optim.head_first else "", optim.head_first)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer: Any = optimizer_for(network, optim)
     highest = [group["lr"] * group.get("lr_scale", 1.0) for group in optimizer.param_groups]
     ema = ModelEmaV3(network, decay=optim.ema, use_warmup=True) if optim.ema else None
+    swa = AveragedModel(network, use_buffers=True) if optim.average_last else None
     bare = network
     network, optimizer = accelerator.prepare(network, optimizer)
 
-    scale = _scale_of(job)
-    truth = torch.from_numpy((job.truth - scale[0]) / scale[1]).float().to(device)
-    loss_of = loss_for(optim.loss, task)[1]
+    truth = torch.from_numpy(head.scaled(job.taught)).to(device)
+    weights = class_weights(optim.class_weights, job.taught[job.train_rows], task)
+    weights = weights if weights is None else weights.to(device)
     mix = mixing(config.augment, task)
-    normalise = Normalise(job.spec, device)
-    transform = pipeline(config.augment.strength, job.spec.size_px, config.augment.symmetry, config.augment.extra, job.spec.channels)
-    batches = TrainBatches(
-        job.pixels, job.train_rows, transform, int(optim.batch), seed, (accelerator.process_index, accelerator.num_processes)
-    )
+    normalise = Normalise(spec, device)
+    transform = pipeline(config.augment.strength, spec.size_px, config.augment.symmetry, config.augment.extra, spec.channels)
+    calm = pipeline("light", spec.size_px, config.augment.symmetry, (), spec.channels) if config.augment.strength != "none" else transform
+    chances = chances_of(optim.sampler, job.taught[job.train_rows], task)
+    share = (accelerator.process_index, accelerator.num_processes)
+    shown = job.pixels if job.more_pixels is None else Joined(job.pixels, job.more_pixels)
+    batches = TrainBatches(shown, job.train_rows, transform, int(optim.batch), seed, share, chances, calm)
     epochs, steps = int(optim.epochs), batches.steps
     schedule = SCHEDULES[optim.schedule]
-    measure = partial(_measure, job, normalise, TORCH_TYPE[accelerator.mixed_precision], scale)
-    kept = ema.module if ema else bare
+    measure = partial(_measure, job, normalise, TORCH_TYPE[accelerator.mixed_precision], head)
+    always = optim.keep == "best" or optim.schedule == "plateau"  # these need every epoch's held-out loss
 
-    epoch, step, elapsed, total, history, best = 0, 0, 0.0, torch.zeros((), device=device), [], None
+    epoch, step, elapsed, total, history, best, before = 0, 0, 0.0, torch.zeros((), device=device), [], None, 0.0
     state = checkpoint.load_state(job.directory / STATE)
     if state:
         epoch, step, elapsed, total, history, best = (state[name] for name in ("epoch", "step", "elapsed", "total", "history", "best"))
-        total = total.to(device)
+        total, before = total.to(device), state["position"]
         bare.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         if ema:
             ema.module.load_state_dict(state["ema"])
+        if swa:
+            swa.load_state_dict(state["swa"])
         if accelerator.scaler:
             accelerator.scaler.load_state_dict(state["scaler"])
-        say(f"fold {job.fold}  goes on at epoch {epoch + 1}/{epochs}, step {step}/{steps}")
+        say(f"{job.name}  goes on at epoch {epoch + 1}/{epochs}, step {step}/{steps}")
 
     def save(epoch: int, step: int, elapsed: float) -> None:
         if accelerator.is_main_process:
             parts = {"network": bare.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema and ema.module.state_dict()}
+            parts["swa"] = swa and swa.state_dict()
             parts |= {"scaler": accelerator.scaler and accelerator.scaler.state_dict(), "total": total, "history": history, "best": best}
-            checkpoint.save_state(job.directory / STATE, {"epoch": epoch, "step": step, "elapsed": elapsed, **parts})
+            checkpoint.save_state(job.directory / STATE, {"epoch": epoch, "step": step, "elapsed": elapsed, "position": position, **parts})
 
-    stream = batches.stream(epoch, step, epochs, workers_of(config.machine, device), pin=device.type == "cuda")
+    def kept() -> nn.Module:
+        return ema.module if ema else swa.module if swa and swa.n_averaged > 0 else bare
+
     board = SummaryWriter(str(job.directory / "tensorboard"), purge_step=epoch + 1) if accelerator.is_main_process else None
     check_every = 1 if device.type == "cpu" else 50  # reading the loss makes a GPU wait
     started, saved = time.monotonic() - elapsed, time.monotonic()
-    with progress(f"fold {job.fold}", epochs * steps * batches.batch, done=(epoch * steps + step) * batches.batch) as advance:
-        while epoch < epochs:
-            network.train()
+    clock = Clock(epochs, steps, len(job.held_rows) / len(job.train_rows), job.deadline, epoch * steps + step, before)
+    calm_from = 1 - config.augment.calm_share
+    stream = batches.stream(
+        epoch, step, epochs, workers_of(config.machine, device), device.type == "cuda", lambda done: clock.position(done) >= calm_from
+    )
+    position, measured, seconds = clock.position(epoch * steps + step), None, elapsed
+    if position >= 1 and not history:
+        say(f"{job.name}  has no time to be trained; a longer --budget is needed")
+    with progress(f"{job.name}", epochs * steps * batches.batch, done=(epoch * steps + step) * batches.batch) as advance:
+        while position < 1:
+            freezing.train(position)
             fallen = plateau_factor([row["held_out_loss"] for row in history], optim.patience) if optim.schedule == "plateau" else 1.0
-            while step < steps:
+            while step < steps and position < 1:
                 torch.manual_seed(seed_of(seed, epoch, step))  # dropout and mixing of this step, resumed or not
-                factor = fallen * schedule((epoch * steps + step) / (epochs * steps), optim.warmup)
+                factor = fallen * schedule(position, optim.warmup)
                 for group, most in zip(optimizer.param_groups, highest, strict=True):
                     group["lr"] = most * factor
                 images, rows = next(stream)
-                x, y = normalise(images), smooth(truth[rows.to(device)], optim.label_smoothing, task)
-                if mix:
+                if optim.head_first and step:  # at the share of the run when the rest joins in
+                    freezing.train(position)
+                x = resized(normalise(images), side_at(position, spec.size_px, config.data.start_share))
+                y = smooth(truth[rows.to(device)], optim.label_smoothing, task)
+                if mix and position < calm_from:
                     x, y = mix(x, y)
                 first = step - step % optim.accumulate
                 moves = step + 1 in (first + optim.accumulate, steps)
-                loss = loss_of(network(x), y)
-                accelerator.backward(loss / (min(first + optim.accumulate, steps) - first))
-                total += loss.detach()
+                cost = loss.function(network(x), y, weights)
+                accelerator.backward(cost / (min(first + optim.accumulate, steps) - first))
+                total += cost.detach()
                 if moves:
                     if optim.clip_norm:
                         accelerator.clip_grad_norm_(network.parameters(), optim.clip_norm)
@@ -154,17 +149,23 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                     if ema:
                         ema.update(bare, step=epoch * steps + step)
                 step += 1
+                position = clock.position(epoch * steps + step)
                 advance(len(rows) * accelerator.num_processes)
-                if (step % check_every == 0 or step == steps) and not math.isfinite(float(total)):
+                if (step % check_every == 0 or step == steps or position >= 1) and not math.isfinite(float(total)):
                     raise ModelError(_diverged(job, f"epoch {epoch + 1}, step {step}"))
-                if moves and step < steps and (stop() or time.monotonic() - saved >= config.machine.save_seconds):
+                if moves and step < steps and position < 1 and (stop() or time.monotonic() - saved >= config.machine.save_seconds):
                     save(epoch, step, time.monotonic() - started)
                     saved = time.monotonic()
                     if stop():
                         raise Stopped
-            probs, held_loss, held_score = measure(kept)
+            if swa and position >= 1 - optim.average_last:
+                swa.update_parameters(bare)
+            measuring, measured = clock.now(), None
+            if len(job.held_rows) and (position >= 1 or always or clock.worth_measuring()):
+                measured = measure(kept())
+            _, held_loss, held_score = measured or (None, None, None)
             seconds = time.monotonic() - started
-            train_loss = float(total) / steps
+            train_loss = float(total) / step
             history.append(
                 {
                     "epoch": epoch + 1,
@@ -175,11 +176,11 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                     job.metric: held_score,
                 }
             )
-            if optim.keep == "best" and (best is None or _better(job.metric, held_score, best["score"])):
+            if optim.keep == "best" and held_score is not None and (best is None or _better(job.metric, held_score, best["score"])):
                 best = {
                     "epoch": epoch + 1,
                     "score": held_score,
-                    "weights": {name: value.clone() for name, value in kept.state_dict().items()},
+                    "weights": {name: value.clone() for name, value in kept().state_dict().items()},
                 }
             epoch, step = epoch + 1, 0
             total = torch.zeros((), device=device)
@@ -187,60 +188,43 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                 _record(board, job.directory, history)
             save(epoch, step, seconds)
             saved = time.monotonic()
+            if measured:
+                clock.measured_since(measuring)
+            position = clock.position(epoch * steps)
             spent = seconds - (history[-2]["seconds"] if epoch > 1 else 0)
-            say(
-                f"fold {job.fold}  epoch {epoch}/{epochs}  {spent:.1f} s  lr {history[-1]['lr']:.2e}  "
-                f"loss {train_loss:.4f}  held-out loss {held_loss:.4f}  {job.metric} {held_score:.5f}"
-            )
-            if stop() and epoch < epochs:
+            of = f"/{epochs}" if job.deadline == math.inf else f", {min(1, position):.0%} of the time"
+            scored = f"  held-out loss {held_loss:.4f}  {job.metric} {held_score:.5f}" if measured else ""
+            say(f"{job.name}  epoch {epoch}{of}  {spent:.1f} s  lr {history[-1]['lr']:.2e}  loss {train_loss:.4f}{scored}")
+            if stop() and position < 1:
                 raise Stopped
 
     if board:
         board.close()
     if best is not None:
-        kept.load_state_dict(best["weights"])
-    probs, _, final = measure(kept)
-    weights_kept = "best" if best else "averaged" if ema else "last"
+        kept().load_state_dict(best["weights"])
+        measured = None
+    probs, _, final = measured or measure(kept())
+    weights_kept = "best" if best else "averaged" if ema or swa else "last"
+    for line in diagnose(history, float(optim.lr)):
+        say(f"{job.name}  {line}")
     if accelerator.is_main_process:
-        described = checkpoint.Checkpoint(
-            backbone=config.model.backbone,
-            task=task,
-            spec=job.spec,
-            scale=scale,
-            weights_kept=weights_kept,
-            symmetry=config.augment.symmetry,
-            config=config.model_dump(mode="json", exclude={"machine"}),
-            versions={name: version(name) for name in VERSIONS},
-        )
-        checkpoint.save(job.directory, kept, described)
-    return Fitted(probs, final, history[-1]["seconds"], weights_kept)
-
-
-def _scale_of(job: FoldJob) -> tuple[float, float]:
-    """Mean and spread of a regression's target over the training rows, so that losses and rates are those of any other task."""
-    if job.task.kind != "regression":
-        return 0.0, 1.0
-    values = job.truth[job.train_rows]
-    return float(values.mean()), float(values.std()) or 1.0
+        save_checkpoint(job, kept(), head, weights_kept)
+    return Fitted(probs, final, seconds, weights_kept)
 
 
 def _measure(
-    job: FoldJob, normalise: Normalise, autocast: torch.dtype | None, scale: tuple[float, float], network: torch.nn.Module
+    job: FoldJob, normalise: Normalise, autocast: torch.dtype | None, head: Head, network: torch.nn.Module
 ) -> tuple[np.ndarray, float, float]:
-    """Probabilities, loss and metric of the held-out rows. The loss is the log loss, or the squared error in units of the spread."""
+    """Probabilities, loss (models/job.py) and metric of the held-out rows."""
+    if not len(job.held_rows):
+        return np.zeros((0, len(job.task.classes)), np.float32), math.nan, math.nan
     probs = predict(
-        [network], [scale], job.pixels, job.held_rows, job.task, normalise, batch=2 * int(job.config.optim.batch), autocast=autocast
+        [network], [head], job.pixels, job.held_rows, job.task, normalise, batch=2 * int(job.config.optim.batch), autocast=autocast
     )
     if not np.isfinite(probs).all():
         raise ModelError(_diverged(job, "held-out rows"))
     truth = job.truth[job.held_rows]
-    if job.task.kind == "regression":
-        loss = float((((probs - truth) / scale[1]) ** 2).mean())
-    else:
-        clipped = np.clip(probs, 1e-7, 1 - 1e-7)
-        each = -truth * np.log(clipped) - (0 if job.task.one_of_many else (1 - truth) * np.log(1 - clipped))
-        loss = float(each.sum(axis=1).mean() if job.task.one_of_many else each.mean())
-    return probs, loss, score(job.metric, truth, probs, job.task)
+    return probs, table_loss(job.task, head, truth, probs), score(job.metric, truth, probs, job.task)
 
 
 def _better(metric: str, one: float, other: float) -> bool:
@@ -253,7 +237,7 @@ def _better(metric: str, one: float, other: float) -> bool:
 def _record(board: SummaryWriter, directory: Path, history: list[dict[str, float]]) -> None:
     """history.csv whole, and the newest epoch for TensorBoard."""
     for name, value in history[-1].items():
-        if name != "epoch":
+        if name != "epoch" and value is not None:
             board.add_scalar(name, value, int(history[-1]["epoch"]))
     board.flush()
     text = io.StringIO()
@@ -271,4 +255,4 @@ def _diverged(job: FoldJob, where: str) -> str:
     if optim.warmup < 0.05:
         tries.append("a longer warm-up (--optim.warmup 0.1)")
     tries.append("full precision (--machine.amp off)")
-    return f"fold {job.fold}, {where}: the loss is no longer finite. Try {', or '.join(tries)}. What was finished before is kept"
+    return f"{job.name}, {where}: the loss is no longer finite. Try {', or '.join(tries)}. What was finished before is kept"

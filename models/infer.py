@@ -4,6 +4,7 @@ Legend: N images, S side in px, C channels, K columns of the table.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,19 +15,15 @@ from models.batches import Normalise, in_order
 from models.tta import VIEWS
 
 
-def to_probs(logits: torch.Tensor, task: Task, scale: tuple[float, float] = (0.0, 1.0)) -> torch.Tensor:
-    """N x K of the table: softmax, sigmoid, or the number itself (scale: its mean and spread over the training rows)."""
-    logits = logits.float()
-    if task.one_of_many:
-        return logits.softmax(dim=1)
-    if task.kind == "multilabel":
-        return logits.sigmoid()
-    return logits * scale[1] + scale[0]
+class TableHead(Protocol):
+    """What raw outputs become a table by (models/heads.py)."""
+
+    def table(self, logits: torch.Tensor) -> torch.Tensor: ...
 
 
 def predict(
     networks: Sequence[nn.Module],
-    scales: Sequence[tuple[float, float]],
+    heads: Sequence[TableHead],
     pixels: np.ndarray,
     rows: np.ndarray,
     task: Task,
@@ -44,7 +41,7 @@ def predict(
         for images in in_order(pixels, rows, batch):
             x = normalise(images)
             seen = [VIEWS[view](x) for view in views]
-            total = sum(to_probs(network(each), task, scale) for each in seen for network, scale in zip(networks, scales, strict=True))
+            total = sum(head.table(network(each)) for each in seen for network, head in zip(networks, heads, strict=True))
             parts.append((total / (len(seen) * len(networks))).float())  # type: ignore[operator]
             progress(len(images))
     return torch.cat(parts).cpu().numpy() if parts else np.zeros((0, len(task.classes)), dtype=np.float32)

@@ -6,6 +6,7 @@ from torch.optim import Optimizer
 
 from competition.config import OptimConfig
 from competition.errors import choose
+from models.backbones import last_layer
 from models.errors import ModelError
 
 
@@ -19,13 +20,14 @@ def check_optimizer(name: str) -> str:
 
 
 def optimizer_for(network: nn.Module, optim: OptimConfig) -> Optimizer:
-    """The optimizer asked for, over the network's weights: biases and norms without decay, layers far from the head slower where asked.
+    """The optimizer asked for, over the network's weights: biases and norms without decay, layers far from the head slower
+    and the head faster where asked.
 
     Raises: CompetitionError for an unknown name; ModelError for settings that it does not take.
     """
     name = check_optimizer(optim.optimizer)
     try:
-        return create_optimizer_v2(
+        optimizer = create_optimizer_v2(
             network,
             opt=name,
             lr=float(optim.lr),
@@ -35,3 +37,18 @@ def optimizer_for(network: nn.Module, optim: OptimConfig) -> Optimizer:
         )
     except (ValueError, ImportError, RuntimeError, TypeError, AssertionError) as error:
         raise ModelError(f"--optim.optimizer {name} cannot be made: {error}") from error
+    if optim.head_lr != 1:
+        faster_head(network, optimizer, last_layer(network), optim.head_lr)
+    return optimizer
+
+
+def faster_head(network: nn.Module, optimizer: Optimizer, last: str, factor: float) -> None:
+    """Gives the weights of the last layer groups of their own, whose rate is `factor` times as high."""
+    head = {id(weight) for weight in network.get_submodule(last).parameters()}
+    groups = []
+    for group in optimizer.param_groups:
+        for chosen, times in ((False, 1.0), (True, factor)):
+            weights = [weight for weight in group["params"] if (id(weight) in head) is chosen]
+            if weights:
+                groups.append({**group, "params": weights, "lr_scale": group.get("lr_scale", 1.0) * times})
+    optimizer.param_groups[:] = groups

@@ -1,6 +1,8 @@
 """`auto` -> values, from the data and the device, each with its reason; and how long a run will take, from measured steps."""
 
+import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,95 +12,181 @@ from competition.cache import pixels
 from competition.config import Config
 from competition.contest import Competition, Reason
 from competition.metrics import check_metric
+from competition.settings import read_recipe, validated
 from competition.symmetry import find_symmetry
 from models.augment import pipeline
 from models.backbones import InputSpec, build, check_weights, input_spec, split_name, why_no_pretrained
+from models.batches import chances_of
 from models.device import amp_of, device_of, threads_of
-from models.losses import loss_for
+from models.losses import class_weights, loss_for
 from models.optim import check_optimizer
 
 LOOKED_AT = 32
 SMALL_PX = 64  # images up to this side get a small network at their own size
-SMALL_BACKBONE = "small/resnet9-16"
-SCRATCH_PX = 96  # larger ones are shrunk to this for it
-SEEN = 30_000  # training images that a network from scratch should have been shown at the least, over all epochs
 
 
-def resolve(config: Config, contest: Competition) -> tuple[Config, list[Reason]]:
-    """The config with nothing left `auto` but symmetry (which needs the decoded pixels) and [machine], and why.
+@dataclass(frozen=True)
+class Effort:
+    """What `auto` may cost. Of sizes in px, the first is for a CPU, the second for a GPU; larger images are shrunk to it.
+
+    seen: training images that a network from scratch should have been shown, over all epochs (one with pretrained weights a third of them).
+    """
+
+    small: str  # for images up to SMALL_PX, and without pretrained weights
+    large: tuple[str, str]
+    scratch_px: int
+    size_px: tuple[int, int]
+    seen: int
+    most_epochs: tuple[int, int]  # from scratch, and from pretrained weights
+    strength: str
+
+
+EFFORTS = {
+    "quick": Effort(
+        small="small/resnet9-8",
+        large=("timm/tf_efficientnet_lite0", "timm/efficientnet_b0"),
+        scratch_px=64,
+        size_px=(96, 160),
+        seen=15_000,
+        most_epochs=(30, 5),
+        strength="light",
+    ),
+    "standard": Effort(
+        small="small/resnet9-16",
+        large=("timm/tf_efficientnet_lite0", "timm/efficientnet_b0"),
+        scratch_px=96,
+        size_px=(128, 224),
+        seen=30_000,
+        most_epochs=(60, 12),
+        strength="medium",
+    ),
+    "strong": Effort(
+        small="small/resnet9-32",
+        large=("timm/tf_efficientnet_lite0", "timm/tf_efficientnetv2_s"),
+        scratch_px=128,
+        size_px=(192, 384),
+        seen=90_000,
+        most_epochs=(120, 25),
+        strength="heavy",
+    ),
+}
+PLANNED = ("data.size_px", "optim.epochs", "optim.batch", "optim.lr", "augment.strength", "augment.symmetry")  # what a budget may change
+SMALLER_PX = (96, 64, 48)
+ENOUGH_EPOCHS = (8, 3)  # from scratch, and from pretrained weights: rather smaller images than fewer
+TRAINED_SHARE = 0.75  # of the time; the rest is for starting, augmentation and validation
+PROBED = "small/pixels"  # where there are no pretrained weights to probe
+PROBED_PX = 96  # to what smaller images are enlarged where there are
+
+
+def resolve(config: Config, contest: Competition, seconds: float = math.inf, threads: int | None = None) -> tuple[Config, list[Reason]]:
+    """The config with nothing left `auto` but symmetry (which needs the decoded pixels), [folds] (settled before) and [machine]; and why.
+
+    seconds: that one fold may take, on so many threads (none: those of [machine]). What a run with a budget chose before stays.
 
     Raises: CompetitionError or ModelError for names and weights that cannot be had.
     """
-    device = device_of(config.machine)
     reasons: list[Reason] = []
+    side, channels = look(contest)
+    config = _what(config, contest, side, channels, reasons)
+    if config.optim.budget and not config.optim.planned and config.optim.method == "train":
+        config = _planned_before(config, contest)
+    if config.data.size_px == "auto":
+        config = _size(config, contest, side, seconds, threads, reasons)
+    if config.optim.method == "train":
+        config = _how(config, contest, reasons)
+    return config, reasons
 
-    def chosen(what: str, value: object, why: str) -> None:
-        reasons.append(Reason(what, str(value), why))
 
+def _what(config: Config, contest: Competition, side: int, native_channels: int, reasons: list[Reason]) -> Config:
+    """Channels, backbone, weights, loss: what no measurement and no budget changes."""
     data, model, optim = config.data, config.model, config.optim
-    side, native_channels = look(contest)
-    channels = data.channels
+    channels, backbone, weights = data.channels, model.backbone, model.weights
     if channels == "auto":
         channels = native_channels
-        chosen("channels", channels, f"{min(LOOKED_AT, len(contest.train))} training images looked at")
-    backbone, weights = model.backbone, model.weights
+        reasons.append(Reason("channels", str(channels), f"{min(LOOKED_AT, len(contest.train))} training images looked at"))
     if backbone == "auto":
-        backbone, why = _backbone(side, weights, device)
-        chosen("backbone", backbone, why)
-    family, name = split_name(backbone)
-    backbone = f"{family}/{name}"
+        backbone, why = _backbone(side, weights, device_of(config.machine), EFFORTS[optim.effort], optim.method == "probe")
+        reasons.append(Reason("backbone", backbone, why))
+    backbone = "/".join(split_name(backbone))
     if weights == "auto":
         missing = why_no_pretrained(backbone)
         weights = "none" if missing else "pretrained"
-        chosen("weights", weights, missing or "pretrained weights are within reach")
+        reasons.append(Reason("weights", weights, missing or "pretrained weights are within reach"))
     else:
         check_weights(backbone, weights)
-    size_px = data.size_px
-    if size_px == "auto":
-        most = 128 if device.type == "cpu" else 224
-        size_px = min(max(8, side), SCRATCH_PX) if family == "small" else min(most, 32 * max(1, round(side / 32)))
-        chosen("size", f"{size_px} px", f"images of {side} px, {backbone} on {device.type}")
-    small = size_px <= SMALL_PX
-    scratch = weights == "none"
-    batch = optim.batch
-    if batch == "auto":
-        batch = int(np.clip(2 ** round(np.log2(max(1, len(contest.train) / 40))), 16, 128 if small else 32))
-        chosen("batch", batch, f"{len(contest.train):,} training images of {size_px} px")
-    epochs = optim.epochs
-    if epochs == "auto":
-        most, least = (60, 6) if scratch else (12, 3)
-        epochs = int(np.clip(round((SEEN if scratch else SEEN / 3) / len(contest.train)), least, most))
-        chosen("epochs", epochs, f"{len(contest.train):,} training images, {'from scratch' if scratch else 'from pretrained weights'}")
-    lr = optim.lr
-    if lr == "auto":
-        lr = _rate(optim.optimizer, scratch) * (int(batch) / 64) ** 0.5
-        lr = float(f"{lr:.2g}")
-        chosen("learning rate", lr, f"{optim.optimizer} {'from scratch' if scratch else 'from pretrained weights'}, batch {batch}")
-    strength = config.augment.strength
-    if strength == "auto":
-        strength = "light" if size_px <= 16 else "medium"
-        chosen("augmentation", strength, f"{size_px} px")
-    check_optimizer(optim.optimizer)
     loss = loss_for(optim.loss, contest.task)[0]
+    class_weights(optim.class_weights, contest.truth, contest.task)  # an error now, where they do not fit
     metric = check_metric(contest.metric, contest.task)
-    pipeline(
-        strength, int(size_px), "none", config.augment.extra, int(channels)
-    )  # an argument that does not fit is an error now, not in the first batch
     asked = (contest.settled or config.competition).model_copy(update={"slug": contest.name, "metric": metric, "task": contest.task.kind})
     return config.model_copy(
         update={
             "competition": asked,
-            "data": data.model_copy(update={"size_px": size_px, "channels": channels}),
-            "augment": config.augment.model_copy(update={"strength": strength}),
+            "data": data.model_copy(update={"channels": channels}),
             "model": model.model_copy(update={"backbone": backbone, "weights": weights}),
-            "optim": optim.model_copy(update={"batch": batch, "epochs": epochs, "lr": lr, "loss": loss}),
+            "optim": optim.model_copy(update={"loss": loss}),
         }
-    ), reasons
+    )
 
 
-def prepare(config: Config, contest: Competition) -> tuple[Config, InputSpec, np.ndarray, list[Reason]]:
-    """The config with only [machine] left `auto`, what the network is fed, all training images (uint8 N x S x S x C), the reasons."""
-    config, reasons = resolve(config, contest)
+def _size(config: Config, contest: Competition, side: int, seconds: float, threads: int | None, reasons: list[Reason]) -> Config:
+    """The side of the squares that the network sees, for images of `side` px."""
+    device, effort, backbone = device_of(config.machine), EFFORTS[config.optim.effort], config.model.backbone
+    small, probed = split_name(backbone)[0] == "small", config.optim.method == "probe"
+    if small:
+        size_px = min(max(8, side), effort.scratch_px)
+    else:
+        size_px = min(effort.size_px[device.type != "cpu"], 32 * max(1, round(side / 32)))
+        size_px = max(size_px, PROBED_PX) if probed else size_px
+    why = f"images of {side} px, {backbone} on {device.type}"
+    if seconds < math.inf and not probed:
+        size_px, told = _size_within(config, contest, size_px, seconds, threads)
+        why = f"{why}: {told}"
+    reasons.append(Reason("size", f"{size_px} px", why))
+    return config.model_copy(update={"data": config.data.model_copy(update={"size_px": size_px})})
+
+
+def _how(config: Config, contest: Competition, reasons: list[Reason]) -> Config:
+    """Batch, epochs, learning rate and augmentation, for images of a size that is settled."""
+    optim, size_px, effort = config.optim, int(config.data.size_px), EFFORTS[config.optim.effort]
+    scratch, rows = config.model.weights == "none", len(contest.train)
+    whence = "from scratch" if scratch else "from pretrained weights"
+    batch, epochs, lr, strength = optim.batch, optim.epochs, optim.lr, config.augment.strength
+    if batch == "auto":
+        batch = int(np.clip(2 ** round(np.log2(max(1, rows / 40))), 16, 128 if size_px <= SMALL_PX else 32))
+        reasons.append(Reason("batch", str(batch), f"{rows:,} training images of {size_px} px"))
+    if epochs == "auto":
+        most, least = effort.most_epochs[not scratch], 6 if scratch else 3
+        if optim.budget:
+            epochs = 2 * most
+            reasons.append(Reason("epochs", f"up to {epochs}", f"as many as there is time for, {whence}"))
+        else:
+            epochs = int(np.clip(round((effort.seen if scratch else effort.seen / 3) / rows), least, most))
+            reasons.append(Reason("epochs", str(epochs), f"{rows:,} training images, {whence}"))
+    if lr == "auto":
+        lr = float(f"{_rate(optim.optimizer, scratch) * (int(batch) / 64) ** 0.5:.2g}")
+        reasons.append(Reason("learning rate", str(lr), f"{optim.optimizer} {whence}, batch {batch}"))
+    if strength == "auto":
+        strength = "light" if size_px <= 16 else effort.strength
+        reasons.append(Reason("augmentation", strength, f"{size_px} px"))
+    check_optimizer(optim.optimizer)  # what does not fit is an error now, not in the first batch
+    chances_of(optim.sampler, contest.truth, contest.task)
+    pipeline(strength, size_px, "none", config.augment.extra, int(config.data.channels))
+    return config.model_copy(
+        update={
+            "augment": config.augment.model_copy(update={"strength": strength}),
+            "optim": optim.model_copy(update={"batch": batch, "epochs": epochs, "lr": lr}),
+        }
+    )
+
+
+def prepare(
+    config: Config, contest: Competition, seconds: float = math.inf, threads: int | None = None
+) -> tuple[Config, InputSpec, np.ndarray, list[Reason]]:
+    """The config with only [machine] left `auto`, what the network is fed, all training images (uint8 N x S x S x C), the reasons.
+
+    seconds, threads: as for `resolve`.
+    """
+    config, reasons = resolve(config, contest, seconds, threads)
     spec = input_spec(config.model.backbone, int(config.data.size_px), int(config.data.channels))
     seen = pixels(contest.images, contest.train, spec.size_px, spec.channels, spec.interpolation, config.machine.cache / contest.name)
     if config.augment.symmetry == "auto":
@@ -112,33 +200,43 @@ def plan_lines(
     config: Config, contest: Competition, directory: Path, asked: list[int], pending: list[int], at_once: int, device: torch.device
 ) -> list[list[str]]:
     """What is about to be done, as rows of a name and a text."""
-    optim, augment = config.optim, config.augment
-    finished = [fold for fold in asked if fold not in pending]
+    named = {fold: str(fold) if fold < config.folds.count else "full" for fold in asked}
+    finished = [named[fold] for fold in asked if fold not in pending]
     lines = [
         ["competition", f"{contest.name}: {len(contest.train):,} training rows, {len(contest.test):,} test images"],
         ["task", f"{contest.task.kind}, {len(contest.task.classes)} classes, scored by {contest.metric}"],
         [
             "folds",
-            f"{', '.join(map(str, pending)) or 'none'} of {config.folds.count}, {config.folds.scheme}"
-            + (f"; finished before: {', '.join(map(str, finished))}" if finished else ""),
+            f"{', '.join(named[fold] for fold in pending) or 'none'} of {config.folds.count}, {config.folds.scheme}"
+            + (f"; finished before: {', '.join(finished)}" if finished else ""),
         ],
         ["backbone", f"{config.model.backbone}, weights {config.model.weights}, {config.data.size_px} px, {config.data.channels} channels"],
-        [
-            "training",
-            f"{optim.epochs} epochs, batch {optim.batch}, {optim.optimizer}, lr {optim.lr}, {optim.schedule}; "
-            f"augmentation {augment.strength}, symmetry {augment.symmetry}",
-        ],
+        _method_line(config),
         ["device", f"{device.type}, mixed precision {amp_of(config.machine, device)}, {at_once} fold{'s' * (at_once > 1)} at once"],
         ["run", str(directory)],
     ]
-    if pending:
+    if config.optim.budget:
+        lines.append(["time", f"{config.optim.budget} for all"])
+    elif pending and config.optim.method == "train":
         share = 1 - 1 / config.folds.count
-        shown = (
-            len(contest.train) * (share + (1 - share) / 3) * int(optim.epochs)
-        )  # a held-out image costs about a third of a training image
+        each = share + (1 - share) / 3  # a held-out image costs about a third of a training image
+        shown = len(contest.train) * each * int(config.optim.epochs)
         minutes = seconds_per_image(config, len(contest.task.classes)) * shown * len(pending) / 60
         lines.append(["time", f"about {minutes / min(at_once, 1.3):.1f} minutes, by the network's own steps"])
     return lines
+
+
+def _method_line(config: Config) -> list[str]:
+    optim, augment = config.optim, config.augment
+    weighed = f", class weights {optim.class_weights}" if optim.class_weights != "none" else ""
+    if optim.method == "probe":
+        return ["probe", f"a regularised linear model of what the backbone gives{weighed}; each image is looked at once"]
+    return [
+        "training",
+        f"{optim.epochs} epochs, batch {optim.batch}, {optim.optimizer}, lr {optim.lr}, {optim.schedule}; loss {optim.loss}{weighed}"
+        + (f", sampler {optim.sampler}" if optim.sampler != "plain" else "")
+        + f"; augmentation {augment.strength}, symmetry {augment.symmetry}",
+    ]
 
 
 def look(contest: Competition) -> tuple[int, int]:
@@ -148,10 +246,10 @@ def look(contest: Competition) -> tuple[int, int]:
     return int(np.median([max(shape[:2]) for shape in shapes])), max(shape[2] for shape in shapes)
 
 
-def seconds_per_image(config: Config, outputs: int) -> float:
+def seconds_per_image(config: Config, outputs: int, threads: int | None = None) -> float:
     """Seconds a training image costs this device and network, from one warm-up step and the faster of two more."""
     device = device_of(config.machine)
-    torch.set_num_threads(threads_of(config.machine))
+    torch.set_num_threads(threads or threads_of(config.machine))
     spec = input_spec(config.model.backbone, int(config.data.size_px), int(config.data.channels))
     network = build(config.model.backbone, outputs, spec).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     x = torch.zeros(int(config.optim.batch), spec.channels, spec.size_px, spec.size_px, device=device).contiguous(
@@ -167,15 +265,44 @@ def seconds_per_image(config: Config, outputs: int) -> float:
     return min(taken[1:]) / len(x)
 
 
-def _backbone(side: int, weights: str, device: torch.device) -> tuple[str, str]:
-    """A backbone for images of this size, and why: a pretrained one where they are large and its weights can be had."""
-    large = "timm/tf_efficientnet_lite0" if device.type == "cpu" else "timm/efficientnet_b0"
-    if side <= SMALL_PX:
-        return SMALL_BACKBONE, f"images of {side} px"
+def _planned_before(config: Config, contest: Competition) -> Config:
+    """The config with what is left `auto` named as planned, and chosen as the same command chose it before, where it did."""
+    planned = tuple(key for key in PLANNED if getattr(getattr(config, key.split(".")[0]), key.split(".")[1]) == "auto")
+    config = config.model_copy(update={"optim": config.optim.model_copy(update={"planned": planned})})
+    before = config.run_directory(contest.name) / "config.toml"
+    if not before.is_file():
+        return config
+    run = validated(Config, read_recipe(str(before)), str(before))
+    for section, name in (key.split(".") for key in planned):
+        update = {name: getattr(getattr(run, section), name)}
+        config = config.model_copy(update={section: getattr(config, section).model_copy(update=update)})
+    return config
+
+
+def _size_within(config: Config, contest: Competition, most: int, seconds: float, threads: int | None) -> tuple[int, str]:
+    """The largest size up to `most` px at which a fold sees its images often enough in the time, and why."""
+    small = split_name(config.model.backbone)[0] == "small"
+    sizes = [most, *(size for size in SMALLER_PX if size < most and (not small or most > SMALL_PX))]
+    trial = config.model_copy(
+        update={"data": config.data.model_copy(update={"size_px": most}), "optim": config.optim.model_copy(update={"batch": 16})}
+    )
+    each = seconds_per_image(trial, len(contest.task.classes), threads) / most**2
+    shown = TRAINED_SHARE * seconds / each / (len(contest.train) * (1 - 1 / config.folds.count))
+    needed = ENOUGH_EPOCHS[config.model.weights != "none"]
+    size = next((size for size in sizes if shown / size**2 >= needed), sizes[-1])
+    return size, f"about {shown / size**2:.1f} epochs of it in {seconds:.0f} s a fold, as measured"
+
+
+def _backbone(side: int, weights: str, device: torch.device, effort: Effort, probed: bool) -> tuple[str, str]:
+    """A backbone for images of this size, and why: a pretrained one where they are large (or to be probed) and its weights can be had."""
+    large = effort.large[device.type != "cpu"]
+    without = (PROBED, "linear in the pixels") if probed else (effort.small, "it learns fast without pretrained weights")
+    if side <= SMALL_PX and not probed:
+        return effort.small, f"images of {side} px"
     if weights == "none":
-        return SMALL_BACKBONE, "it learns fast without pretrained weights"
+        return without
     if weights == "auto" and (missing := why_no_pretrained(large)):
-        return SMALL_BACKBONE, f"it learns fast without pretrained weights, and those of {large} cannot be had: {missing}"
+        return without[0], f"{without[1]}, and those of {large} cannot be had: {missing}"
     return large, f"images of {side} px, on {device.type}"
 
 

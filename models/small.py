@@ -1,4 +1,4 @@
-"""Small residual networks for small images (8 to 64 px), trained from scratch.
+"""Small networks: residual ones for small images (8 to 64 px), trained from scratch, and a linear model of the pixels.
 
 Legend: N batch, C channels, H, W, K classes.
 """
@@ -53,9 +53,23 @@ class ResNet9(nn.Module):
         return self.head(self.drop(self.features(x)))
 
 
+class Pixels(nn.Module):
+    """N x C x H x W -> N x K, linear in the picture as it is at 16 px: what any other network has to beat."""
+
+    def __init__(self, classes: int, channels: int, drop: float = 0.0) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.AdaptiveAvgPool2d(16), nn.Flatten())
+        self.drop = nn.Dropout(drop)
+        self.head = nn.Linear(16 * 16 * channels, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.drop(self.features(x)))
+
+
 SMALL: dict[str, Callable[..., nn.Module]] = {
     "resnet9-8": partial(ResNet9, 8),
     "resnet9-16": partial(ResNet9, 16),
     "resnet9-32": partial(ResNet9, 32),
     "resnet9-64": partial(ResNet9, 64),
+    "pixels": Pixels,
 }

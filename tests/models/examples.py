@@ -8,15 +8,16 @@ import numpy as np
 from competition.config import Config
 from competition.task import Kind, Task
 from models.backbones import input_spec
-from models.fit import FoldJob
+from models.job import FoldJob
 
 CLASSES: dict[Kind, tuple[str, ...]] = {
     "binary": ("no", "yes"),
     "multiclass": ("up", "left", "down"),
+    "ordinal": ("dark", "middle", "bright"),
     "multilabel": ("red", "green", "blue"),
     "regression": ("brightness",),
 }
-METRICS: dict[Kind, str] = {"binary": "roc_auc", "multiclass": "accuracy", "multilabel": "roc_auc", "regression": "rmse"}
+METRICS: dict[Kind, str] = {"binary": "roc_auc", "multiclass": "accuracy", "ordinal": "qwk", "multilabel": "roc_auc", "regression": "rmse"}
 
 
 def pictures(kind: Kind, rows: int = 96, size_px: int = 8, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -30,6 +31,10 @@ def pictures(kind: Kind, rows: int = 96, size_px: int = 8, seed: int = 0) -> tup
     elif kind == "multilabel":  # each label brightens its channel
         truth = (generator.random((rows, 3)) < 0.5).astype(np.float32)
         images += 60 * truth[:, None, None, :]
+    elif kind == "ordinal":
+        codes = np.arange(rows) % len(CLASSES[kind])
+        truth = np.eye(len(CLASSES[kind]), dtype=np.float32)[codes]
+        images += 40 * codes[:, None, None, None]
     else:  # each class brightens a side
         codes = np.arange(rows) % len(CLASSES[kind])
         truth = np.eye(len(CLASSES[kind]), dtype=np.float32)[codes]
@@ -64,4 +69,6 @@ def job_of(
         train_rows=np.arange(held, rows),
         held_rows=np.arange(held),
         directory=directory,
+        taught=truth,
+        tuning_rows=np.arange(held, held + (rows - held) // 4),
     )

@@ -171,3 +171,14 @@ def test_unknown_strengths_and_symmetries_list_the_nearest() -> None:
         pipeline("hevy", 32, "none")
     with pytest.raises(CompetitionError, match="unknown symmetry 'horizonal': perhaps 'horizontal'"):
         pipeline("light", 32, "horizonal")
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 6, 13])
+@pytest.mark.parametrize("symmetry", SYMMETRIES)
+@pytest.mark.parametrize("strength", STRENGTHS)
+def test_any_number_of_channels_keeps_its_channels(strength: str, symmetry: str, channels: int) -> None:
+    steps = pipeline(strength, 24, symmetry, (), channels)
+    for seed in range(12):
+        steps.set_random_seed(seed)
+        image = np.random.default_rng(seed).integers(0, 256, (24, 24, channels), dtype=np.uint8)
+        assert steps(image=image)["image"].reshape(24, 24, -1).shape == (24, 24, channels)

@@ -4,9 +4,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from competition.task import Kind, Task
 from models.augment import STRENGTHS, pipeline
 from models.backbones import InputSpec, input_spec
-from models.batches import Normalise, TrainBatches, in_order, seed_of
+from models.batches import Normalise, TrainBatches, chances_of, in_order, seed_of
+from models.errors import ModelError
 
 ONE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
 ALIKE = np.repeat(ONE[None], 32, axis=0)  # 32 times the same picture, so that differences are the augmentation's
@@ -144,3 +146,47 @@ def test_seeds_fit_every_library_and_depend_on_each_part(parts: list[int], chang
 
 def test_a_seed_is_the_same_everywhere() -> None:
     assert seed_of(0, 1) == int(np.random.SeedSequence([0, 1]).generate_state(1)[0]) // 2
+
+
+CLASSES: dict[Kind, tuple[str, ...]] = {
+    "multiclass": ("a", "b", "c"),
+    "multilabel": ("a", "b", "c"),
+    "binary": ("no", "yes"),
+    "ordinal": ("1", "2", "3"),
+}
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_balanced_sampler_shows_each_class_as_often(kind: Kind) -> None:
+    task = Task(kind, CLASSES[kind])
+    codes = np.array([0] * 900 + [1] * 90 + [len(task.classes) - 1] * 10)
+    truth = np.eye(len(task.classes), dtype=np.float32)[codes]
+    chances = chances_of("balanced", truth, task)
+    assert chances is not None
+    assert chances.sum() == pytest.approx(1)
+    np.testing.assert_allclose(chances @ truth, np.full(len(task.classes), 1 / len(task.classes)))
+    made = TrainBatches(np.zeros((1000, 8, 8, 3), np.uint8), np.arange(1000), pipeline("none", 8, "none"), 100, 3, chances=chances)
+    rows = np.concatenate([rows.numpy() for _, rows in stream(made, epochs=5)])
+    assert len(rows) == 5000
+    np.testing.assert_allclose(truth[rows].mean(axis=0), 1 / len(task.classes), atol=0.05)
+    assert same(stream(made, epochs=2), stream(made, epochs=2))
+
+
+def test_rows_of_several_labels_are_drawn_for_their_rarest() -> None:
+    truth = np.array([[1, 0], [1, 0], [1, 1], [0, 0]], np.float32)
+    chances = chances_of("balanced", truth, Task("multilabel", ("often", "rare")))
+    assert chances is not None
+    assert (chances / chances[0]).tolist() == pytest.approx([1, 1, 3, 3])
+
+
+def test_a_regression_has_no_classes_to_balance() -> None:
+    assert chances_of("plain", np.ones((4, 1), np.float32), Task("regression", ("age",))) is None
+    with pytest.raises(ModelError, match=r"--optim\.sampler balanced: a regression has no classes"):
+        chances_of("balanced", np.ones((4, 1), np.float32), Task("regression", ("age",)))
+
+
+def test_calm_batches_are_transformed_otherwise() -> None:
+    made = TrainBatches(NUMBERED, np.arange(len(NUMBERED)), pipeline("heavy", 8, "none", (), 1), 5, 0, calm=pipeline("none", 8, "none"))
+    batches = list(made.stream(0, 0, 1, 0, pin=False, calm=lambda done: done >= 3))
+    for place, (images, rows) in enumerate(batches):
+        assert np.array_equal(images.numpy(), NUMBERED[rows.numpy()]) is (place >= 3)

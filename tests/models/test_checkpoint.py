@@ -15,6 +15,7 @@ from competition.task import Task
 from models.backbones import build, input_spec
 from models.checkpoint import Checkpoint, load, load_state, save, save_state
 from models.errors import ModelError
+from models.heads import Head
 
 TASK = Task("multiclass", ("cat", "dog", "new whale"))
 BACKBONES = ["small/resnet9-8", "timm/test_resnet", "timm/test_vit", "torchvision/shufflenet_v2_x0_5"]
@@ -25,7 +26,7 @@ def described(backbone: str = "small/resnet9-8", size_px: int = 16, channels: in
         backbone=backbone,
         task=TASK,
         spec=input_spec(backbone, size_px, channels),
-        scale=(0.0, 1.0),
+        head=Head("softmax"),
         weights_kept="last",
         symmetry="horizontal",
         config={"optim": {"lr": 0.1}},
@@ -68,7 +69,7 @@ def test_a_saved_network_gives_the_same_outputs(backbone: str, channels: int, tm
 def test_the_description_is_json_that_anyone_can_read(tmp_path: Path) -> None:
     saved(tmp_path)
     facts = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
-    assert facts["format"] == 1
+    assert facts["format"] == 2
     assert facts["task"] == {"kind": "multiclass", "classes": ["cat", "dog", "new whale"]}
     assert facts["spec"]["size_px"] == 16
 
@@ -110,12 +111,12 @@ def test_a_pickle_runs_nothing(name: str, writer: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "mark").exists()
 
 
-@pytest.mark.parametrize("number", [0, 2, None, "1"])
+@pytest.mark.parametrize("number", [0, 1, None, "2"])
 def test_another_format_is_an_error(number: object, tmp_path: Path) -> None:
     saved(tmp_path)
     facts = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
     (tmp_path / "model.json").write_text(json.dumps(facts | {"format": number}), encoding="utf-8")
-    with pytest.raises(ModelError, match="another format than 1; train the fold again"):
+    with pytest.raises(ModelError, match="another format than 2; train the fold again"):
         load(tmp_path)
 
 
@@ -127,7 +128,7 @@ def test_another_format_is_an_error(number: object, tmp_path: Path) -> None:
         {"spec": {"size_px": 16}},
         {"spec": None},
         {"new": 1},
-        {"scale": None},
+        {"head": None},
     ],
 )
 def test_a_description_that_does_not_fit_the_weights_is_an_error(change: dict[str, Any], tmp_path: Path) -> None:
@@ -146,10 +147,10 @@ def test_a_description_that_is_none_is_an_error(content: str, tmp_path: Path) ->
         load(tmp_path)
 
 
-def test_a_regressions_scale_comes_back_exactly(tmp_path: Path) -> None:
-    checkpoint = replace(described(), task=Task("regression", ("age",)), scale=(36.1234567890123, 0.1 + 0.2))
+def test_a_regressions_head_comes_back_exactly(tmp_path: Path) -> None:
+    checkpoint = replace(described(), task=Task("regression", ("age",)), head=Head("identity", (36.1234567890123,), (0.1 + 0.2,)))
     save(tmp_path, build("small/resnet9-8", 1, checkpoint.spec), checkpoint)
-    assert load(tmp_path)[1].scale == checkpoint.scale
+    assert load(tmp_path)[1].head == checkpoint.head
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

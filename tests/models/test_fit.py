@@ -1,8 +1,10 @@
 import copy
 import csv
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,14 +15,16 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from competition.errors import CompetitionError
 from competition.metrics import score
-from competition.task import KINDS, Kind
+from competition.task import KINDS, Kind, Task
+from models import clock
 from models.backbones import build
 from models.batches import Normalise, TrainBatches, seed_of
 from models.checkpoint import load, load_state
 from models.device import accelerator_for
 from models.errors import ModelError
-from models.fit import STATE, Fitted, FoldJob, Stopped, fit
+from models.fit import STATE, fit
 from models.infer import predict
+from models.job import Fitted, FoldJob, Stopped
 from models.losses import cross_entropy
 from models.schedules import SCHEDULES, plateau_factor
 from tests.models.examples import job_of
@@ -50,7 +54,7 @@ def weights(job: FoldJob) -> dict[str, torch.Tensor]:
 
 def history(job: FoldJob) -> list[dict[str, float]]:
     with (job.directory / "history.csv").open(encoding="utf-8", newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        return [{name: float(value or "nan") for name, value in row.items()} for row in csv.DictReader(file)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -68,6 +72,36 @@ def test_it_learns_what_pictures_show(kind: Kind, tmp_path: Path) -> None:
     assert losses[-1] < 0.6 * losses[0]
 
 
+LEARNS: dict[str, tuple[Kind, dict[str, str]]] = {
+    "bce of a regression": ("regression", {"loss": "bce"}),
+    "focal": ("multiclass", {"loss": "focal"}),
+    "focal of labels": ("multilabel", {"loss": "focal"}),
+    "asymmetric": ("multilabel", {"loss": "asymmetric"}),
+    "balanced sampler": ("multiclass", {"sampler": "balanced"}),
+    "class weights": ("multilabel", {"class_weights": "balanced"}),
+    "cross-entropy of grades": ("ordinal", {"loss": "cross_entropy", "class_weights": "sqrt"}),
+}
+
+
+@pytest.mark.parametrize("case", LEARNS)
+def test_it_learns_in_other_ways(case: str, tmp_path: Path) -> None:
+    kind, optim = LEARNS[case]
+    job = job_of(tmp_path, kind, optim={"epochs": 8, **optim})
+    fitted = run(job)
+    spread = float(job.truth[job.held_rows].std())
+    assert fitted.score < 0.5 * spread if kind == "regression" else fitted.score > 0.85
+
+
+def test_a_regression_of_several_numbers(tmp_path: Path) -> None:
+    one = job_of(tmp_path, "regression", optim={"epochs": 8})
+    truth = one.truth * np.array([[1, 10]], np.float32)
+    job = replace(one, task=Task("regression", ("brightness", "ten times that")), truth=truth, taught=truth)
+    fitted = run(job)
+    assert fitted.probs.shape == (len(job.held_rows), 2)
+    errors = np.sqrt(((fitted.probs - job.truth[job.held_rows]) ** 2).mean(axis=0))
+    assert (errors < 0.4 * job.truth[job.held_rows].std(axis=0)).all()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_saved_network_gives_the_same_predictions(kind: Kind, tmp_path: Path) -> None:
     job = job_of(tmp_path, kind)
@@ -75,7 +109,7 @@ def test_the_saved_network_gives_the_same_predictions(kind: Kind, tmp_path: Path
     network, checkpoint = load(tmp_path)
     assert (checkpoint.task, checkpoint.spec, checkpoint.weights_kept) == (job.task, job.spec, "last")
     assert "machine" not in checkpoint.config
-    probs = predict([network], [checkpoint.scale], job.pixels, job.held_rows, job.task, Normalise(checkpoint.spec, CPU))
+    probs = predict([network], [checkpoint.head], job.pixels, job.held_rows, job.task, Normalise(checkpoint.spec, CPU))
     np.testing.assert_allclose(probs, fitted.probs, rtol=1e-5, atol=1e-5)
 
 
@@ -84,7 +118,8 @@ def test_a_regression_is_scaled_by_its_training_rows_alone(tmp_path: Path) -> No
     job.truth[job.held_rows] += 1e6
     run(job)
     seen = job.truth[job.train_rows]
-    assert load(tmp_path)[1].scale == pytest.approx((float(seen.mean()), float(seen.std())))
+    head = load(tmp_path)[1].head
+    assert (head.link, *head.shift, *head.spread) == ("identity", pytest.approx(seen.mean()), pytest.approx(seen.std()))
 
 
 def test_a_regression_of_one_value_does_not_divide_by_nothing(tmp_path: Path) -> None:
@@ -427,3 +462,47 @@ def test_the_pixels_and_truth_it_was_given_stay_as_they_are(tmp_path: Path) -> N
     run(job)
     np.testing.assert_array_equal(job.pixels, pixels)
     np.testing.assert_array_equal(job.truth, truth)
+
+
+def test_what_is_taught_is_not_what_is_scored(tmp_path: Path) -> None:
+    """Trained on labels turned round, a network is wrong about nearly every held-out row: these are scored as they are."""
+    job = job_of(tmp_path, "binary", optim={"epochs": 12})
+    fitted = run(replace(job, taught=job.truth[:, ::-1].copy()))
+    assert score("roc_auc", job.truth[job.held_rows], fitted.probs, job.task) < 0.2
+
+
+def test_further_images_are_trained_on(tmp_path: Path) -> None:
+    """All that can be learned lies in the further images; without them there is one row of training."""
+    job = job_of(tmp_path, "binary", optim={"epochs": 12})
+    few, rest = job.train_rows[:1], job.train_rows[1:]
+    more = replace(
+        job,
+        taught=np.concatenate([job.truth, job.truth[rest]]),
+        more_pixels=job.pixels[rest],
+        train_rows=np.concatenate([few, len(job.truth) + np.arange(len(rest))]),
+    )
+    fitted = run(more)
+    assert score("roc_auc", job.truth[job.held_rows], fitted.probs, job.task) > 0.9
+
+
+def test_a_fold_with_a_deadline_ends_its_learning_rate_with_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a watch that goes on a tenth of a second whenever it is asked."""
+    now = itertools.count(0, 0.1)
+    monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    job = job_of(tmp_path, optim={"epochs": 10_000, "warmup": 0.2})
+    fitted = run(replace(job, deadline=20.0))
+    rows = history(job)
+    assert next(now) < 20
+    assert 1 < len(rows) < 10_000
+    rates = [row["lr"] for row in rows]
+    assert max(rates) > 0.9 * 0.01
+    assert rates[-1] < 0.01 * 0.01, "at its end"
+    assert fitted.score == rows[-1][job.metric]
+    assert fitted.score > 0.9
+
+
+def test_a_fold_whose_time_is_over_is_still_scored_and_kept(tmp_path: Path) -> None:
+    job = job_of(tmp_path)
+    fitted = run(replace(job, deadline=0.0))
+    assert np.isfinite(fitted.probs).all()
+    assert (tmp_path / "model.json").is_file()

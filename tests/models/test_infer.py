@@ -15,7 +15,9 @@ from models.batches import Normalise
 from models.checkpoint import Checkpoint, save
 from models.ensemble import predict_test
 from models.errors import ModelError
-from models.infer import predict, to_probs
+from models.heads import Head, cumulative_log_probs, head_for
+from models.infer import predict
+from models.losses import loss_for
 from models.tta import VIEW_SETS, VIEWS
 from tests.builders import CLASSES, make_competition
 
@@ -27,25 +29,31 @@ TASKS = {kind: Task(kind, CLASSES[kind]) for kind in KINDS}
 
 def networks(task: Task, count: int = 2) -> list[nn.Module]:
     torch.manual_seed(0)
-    return [build("small/resnet9-8", len(task.classes), SPEC) for _ in range(count)]
+    return [build("small/resnet9-8", usual_head(task).outputs(task), SPEC) for _ in range(count)]
 
 
-def by_hand(task: Task, views: tuple[str, ...], scales: list[tuple[float, float]]) -> np.ndarray:
+def usual_head(task: Task) -> Head:
+    return Head(loss_for("auto", task)[1].link)
+
+
+def by_hand(task: Task, views: tuple[str, ...], heads: list[Head]) -> np.ndarray:
     """One image, one network, one view at a time."""
     normalise = Normalise(SPEC, CPU)
     result = np.zeros((len(PIXELS), len(task.classes)))
     with torch.inference_mode():
         for row in range(len(PIXELS)):
             x = normalise(torch.from_numpy(PIXELS[row : row + 1]))
-            for network, scale in zip(networks(task), scales, strict=True):
+            for network, head in zip(networks(task), heads, strict=True):
                 for view in views:
                     logits = network.eval()(VIEWS[view](x))[0].double()
-                    if task.one_of_many:
+                    if task.kind == "ordinal":
+                        probs = cumulative_log_probs(logits[None])[0].exp()
+                    elif task.one_of_many:
                         probs = logits.exp() / logits.exp().sum()
                     elif task.kind == "multilabel":
                         probs = 1 / (1 + (-logits).exp())
                     else:
-                        probs = logits * scale[1] + scale[0]
+                        probs = logits * head.spread[0] + head.shift[0]
                     result[row] += probs.numpy()
     return result / len(views) / 2
 
@@ -54,17 +62,17 @@ def by_hand(task: Task, views: tuple[str, ...], scales: list[tuple[float, float]
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_mean_over_networks_and_views_is_that_of_plain_loops(kind: Kind, views: tuple[str, ...]) -> None:
     task = TASKS[kind]
-    scales = [(30.0, 2.0), (31.0, 5.0)] if kind == "regression" else [(0.0, 1.0)] * 2
-    probs = predict(networks(task), scales, PIXELS, np.arange(len(PIXELS)), task, Normalise(SPEC, CPU), views)
+    heads = [Head("identity", (30.0,), (2.0,)), Head("identity", (31.0,), (5.0,))] if kind == "regression" else [usual_head(task)] * 2
+    probs = predict(networks(task), heads, PIXELS, np.arange(len(PIXELS)), task, Normalise(SPEC, CPU), views)
     assert probs.dtype == np.float32
-    np.testing.assert_allclose(probs, by_hand(task, views, scales), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(probs, by_hand(task, views, heads), rtol=1e-5, atol=1e-6)
 
 
 def answers(rows: np.ndarray | None = None, **how: Any) -> np.ndarray:
     """What two networks say of these rows, or of all."""
     task = TASKS["multiclass"]
     rows = np.arange(len(PIXELS)) if rows is None else rows
-    return predict(networks(task), [(0.0, 1.0)] * 2, PIXELS, rows, task, Normalise(SPEC, CPU), **how)
+    return predict(networks(task), [usual_head(task)] * 2, PIXELS, rows, task, Normalise(SPEC, CPU), **how)
 
 
 @pytest.mark.parametrize("batch", [1, 4, 11, 100])
@@ -89,7 +97,7 @@ def test_networks_are_put_into_evaluation_mode() -> None:
     task = TASKS["multiclass"]
     network = networks(task, 1)[0].train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    predict([network], [(0.0, 1.0)], PIXELS, np.arange(11), task, Normalise(SPEC, CPU))
+    predict([network], [usual_head(task)], PIXELS, np.arange(11), task, Normalise(SPEC, CPU))
     assert all(value.equal(before[name]) for name, value in network.state_dict().items())
 
 
@@ -100,22 +108,13 @@ def test_bf16_is_close_and_sums_to_1() -> None:
     np.testing.assert_allclose(half.sum(1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
-def test_probabilities_of_sure_networks_stay_probabilities(kind: Kind) -> None:
-    task = TASKS[kind]
-    logits = 1e4 * (torch.eye(len(task.classes)) - 0.5)
-    probs = to_probs(logits, task)
-    torch.testing.assert_close(probs, torch.eye(len(task.classes)))
-    assert to_probs(logits.half() / 10, task).dtype == torch.float32
-
-
 def fold(directory: Path, contest: Competition, seed: int = 0, **change: Any) -> Path:
     """A fold's directory with an untrained network in it."""
     facts: dict[str, Any] = {
         "backbone": "small/resnet9-8",
         "task": contest.task,
         "spec": SPEC,
-        "scale": (0.0, 1.0),
+        "head": usual_head(contest.task),
         "weights_kept": "last",
         "symmetry": "horizontal",
         "config": {},
@@ -123,7 +122,7 @@ def fold(directory: Path, contest: Competition, seed: int = 0, **change: Any) ->
     }
     checkpoint = Checkpoint(**facts | change)
     torch.manual_seed(seed)
-    save(directory, build(checkpoint.backbone, len(checkpoint.task.classes), checkpoint.spec), checkpoint)
+    save(directory, build(checkpoint.backbone, checkpoint.head.outputs(checkpoint.task), checkpoint.spec), checkpoint)
     return directory
 
 
@@ -135,7 +134,10 @@ def machine(tmp_path: Path) -> MachineConfig:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_table_of_the_test_images(kind: Kind, tmp_path: Path, machine: MachineConfig) -> None:
     contest = make_competition(kind, rows=9)
-    folds = [fold(tmp_path / str(seed), contest, seed, scale=(10.0 * seed, 2.0)) for seed in range(2)]
+    folds = [
+        fold(tmp_path / str(seed), contest, seed, head=head_for(usual_head(contest.task).link, contest.task, contest.truth[seed:]))
+        for seed in range(2)
+    ]
     table, views = predict_test(folds, contest, "flips", machine)
     assert views == VIEW_SETS["flips"]
     assert list(table.index) == contest.test["id"].tolist()

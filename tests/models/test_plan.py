@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from huggingface_hub import constants
+from safetensors.torch import save_file
 
 from competition.catalogue import digits
 from competition.config import CompetitionConfig, Config
@@ -16,10 +17,11 @@ from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.images import ArrayImages
 from competition.load import load
-from competition.settings import train_config, write_toml
+from competition.settings import RECIPES, train_config, write_toml
 from competition.task import KINDS, Kind
+from models.backbones import build, input_spec
 from models.errors import ModelError
-from models.plan import look, plan_lines, prepare, resolve
+from models.plan import EFFORTS, PLANNED, PROBED_PX, SMALLER_PX, look, plan_lines, prepare, resolve
 from tests.builders import make_competition
 
 
@@ -31,7 +33,9 @@ def _no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def config(tree: dict[str, Any] | None = None) -> Config:
-    return Config.model_validate({"machine": {"device": "cpu", "threads": 1, "cache": "cache", "runs": "runs"}} | (tree or {}))
+    """As train.py gives it: the fold scheme is settled before the rest."""
+    machine = {"device": "cpu", "threads": 1, "cache": "cache", "runs": "runs"}
+    return Config.model_validate({"machine": machine, "folds": {"scheme": "stratified", "groups": "none"}} | (tree or {}))
 
 
 def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, object]]:
@@ -207,3 +211,58 @@ def test_the_plan_names_what_is_about_to_be_done() -> None:
     assert lines["device"].endswith("2 folds at once")
     assert "minutes" in lines["time"]
     assert "time" not in dict(plan_lines(settled, contest, Path("runs/x"), [0], [], 1, torch.device("cpu")))
+
+
+@pytest.mark.parametrize("recipe", sorted(path.stem for path in RECIPES.glob("*.toml")))
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_recipe_suits_every_task(recipe: str, kind: Kind) -> None:
+    asked = train_config(["--recipe", recipe, "--folds.scheme", "stratified", "--folds.groups", "none", "--machine.device", "cpu"])
+    settled, _, _, reasons = prepare(asked, make_competition(kind))
+    assert reasons
+    left = {name for name, value in leaves(settled.model_dump(exclude={"machine", "competition"})) if value == "auto"}
+    unused = {"optim.epochs", "optim.batch", "optim.lr", "augment.strength"}
+    assert left == (unused if recipe == "probe" else set())
+    header = (RECIPES / f"{recipe}.toml").read_text(encoding="utf-8").splitlines()[:2]
+    assert f"--recipe {recipe}" in header[1]
+
+
+def test_more_effort_shows_more_pixels_more_often(tmp_path: Path) -> None:
+    contest = sized(make_competition(train_rows=2000), 200)
+    plans = [resolve(config({"optim": {"effort": effort}}), contest)[0] for effort in EFFORTS]
+    sizes, epochs = [int(plan.data.size_px) for plan in plans], [int(plan.optim.epochs) for plan in plans]
+    assert sizes == sorted(set(sizes))
+    assert epochs == sorted(set(epochs))
+    assert [plan.augment.strength for plan in plans] == ["light", "medium", "heavy"]
+
+
+def test_a_probe_of_small_images_enlarges_them_for_a_pretrained_backbone(tmp_path: Path) -> None:
+    weights = tmp_path / "w.safetensors"
+    save_file(build("timm/test_resnet", 3, input_spec("timm/test_resnet")).state_dict(), weights)
+    asked = {"optim": {"method": "probe"}, "model": {"backbone": "timm/test_resnet", "weights": str(weights)}}
+    assert resolve(config(asked), make_competition())[0].data.size_px == PROBED_PX
+
+
+def test_a_budget_chooses_the_size_that_it_has_time_for() -> None:
+    contest = sized(make_competition(train_rows=400), 200)
+    asked = config({"optim": {"budget": "5m"}, "model": {"weights": "none"}})
+    hurried, leisurely = (resolve(asked, contest, seconds)[0] for seconds in (1e-3, 1e6))
+    assert (hurried.data.size_px, leisurely.data.size_px) == (SMALLER_PX[-1], EFFORTS["standard"].scratch_px)
+    assert hurried.digest() == leisurely.digest(), "the same command is the same run, however fast the machine is today"
+    assert set(hurried.optim.planned) == set(PLANNED)
+    own = asked.model_copy(update={"data": asked.data.model_copy(update={"size_px": 80})})
+    assert resolve(own, contest, 1e-3)[0].data.size_px == 80
+    assert "data.size_px" not in resolve(own, contest, 1e-3)[0].optim.planned
+
+
+def test_a_run_with_a_budget_goes_on_as_it_began(tmp_path: Path) -> None:
+    """As side_by_side.py starts each fold, and as the same command does it again."""
+    contest = sized(make_competition(train_rows=400), 200)
+    asked = config({"optim": {"budget": "5m"}, "model": {"weights": "none"}})
+    first = prepare(asked, contest, 1e-3)[0]
+    directory = first.run_directory(contest.name)
+    directory.mkdir(parents=True)
+    write_toml(directory / "config.toml", first)
+    again = prepare(asked, contest, 1e6)[0]
+    assert again == first
+    child = train_config(["--recipe", str(directory / "config.toml"), "--machine.device", "cpu", "--machine.runs", "runs"])
+    assert prepare(child, contest, 1e6)[0].digest() == first.digest()

@@ -1,0 +1,108 @@
+"""The range test: the rate rises step by step from far too low to far too high, and the loss tells where it learns fastest.
+
+Source: Smith 2015, "Cyclical Learning Rates for Training Neural Networks"; the steepest place as fastai made it known.
+"""
+
+import io
+import math
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from competition.config import Config
+from competition.console import progress
+from competition.contest import Competition
+from models.augment import pipeline
+from models.backbones import network_of
+from models.batches import Normalise, TrainBatches, chances_of, seed_of
+from models.device import accelerator_for, workers_of
+from models.errors import ModelError
+from models.heads import head_for
+from models.losses import class_weights, loss_for, smooth
+from models.mixing import mixing
+from models.optim import optimizer_for
+from models.plan import prepare
+
+LOWEST, HIGHEST = 1e-7, 10.0
+MEMORY = 0.9  # of the running mean of the loss
+OVER = 3.0  # times the lowest loss: the test ends
+EDGE = 5  # steps at the start that are not looked at: the mean has nothing to remember yet
+
+
+def range_test(config: Config, contest: Competition, steps: int) -> tuple[Config, np.ndarray, np.ndarray]:
+    """The settled config, rates and the running mean of the losses (float64, one a step), on all training rows.
+
+    Raises: ModelError where the settings do not fit.
+    """
+    config, spec, pixels, _ = prepare(config, contest)
+    optim, augment, task = config.optim, config.augment, contest.task
+    if optim.method != "train":
+        raise ModelError("a probe has no learning rate to look for")
+    accelerator = accelerator_for(config.machine)
+    device, seed = accelerator.device, seed_of(config.seed)
+    torch.manual_seed(seed)
+    loss = loss_for(optim.loss, task)[1]
+    head = head_for(loss.link, task, contest.truth)
+    bare = network_of(config.model, head.outputs(task), spec)
+    bare.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer: Any = optimizer_for(bare, optim)
+    scales = [group.get("lr_scale", 1.0) for group in optimizer.param_groups]
+    network, optimizer = accelerator.prepare(bare.train(), optimizer)
+    truth, weights = torch.from_numpy(head.scaled(contest.truth)).to(device), class_weights(optim.class_weights, contest.truth, task)
+    weights = None if weights is None else weights.to(device)
+    mix, normalise = mixing(augment, task), Normalise(spec, device)
+    transform = pipeline(augment.strength, spec.size_px, augment.symmetry, augment.extra, spec.channels)
+    chances = chances_of(optim.sampler, contest.truth, task)
+    batches = TrainBatches(pixels, np.arange(len(pixels)), transform, int(optim.batch), seed, chances=chances)
+    stream = batches.stream(0, 0, -(-steps // batches.steps), workers_of(config.machine, device), device.type == "cuda")
+    rates, means, running = [], [], 0.0
+    with progress("range test", steps, "steps") as advance:
+        for step, (images, rows) in enumerate(islice(stream, steps)):
+            rate = LOWEST * (HIGHEST / LOWEST) ** (step / max(1, steps - 1))
+            for group, scale in zip(optimizer.param_groups, scales, strict=True):
+                group["lr"] = rate * scale
+            x, y = normalise(images), smooth(truth[rows.to(device)], optim.label_smoothing, task)
+            if mix:
+                x, y = mix(x, y)
+            cost = loss.function(network(x), y, weights)
+            accelerator.backward(cost)
+            if optim.clip_norm:
+                accelerator.clip_grad_norm_(network.parameters(), optim.clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+            running = MEMORY * running + (1 - MEMORY) * float(cost.detach())
+            mean = running / (1 - MEMORY ** (step + 1))
+            if not math.isfinite(mean) or (step > EDGE and mean > OVER * min(means)):
+                break
+            rates.append(rate)
+            means.append(mean)
+            advance(1)
+    return config, np.array(rates), np.array(means)
+
+
+def steepest(rates: np.ndarray, losses: np.ndarray) -> float | None:
+    """The rate at which the loss falls fastest, over rates that rise by a factor; None where it never falls."""
+    if len(losses) <= EDGE + 2:
+        return None
+    slope = np.gradient(losses, np.log(rates))[EDGE : max(EDGE + 1, int(losses.argmin()) + 1)]
+    place = EDGE + int(slope.argmin())
+    return float(rates[place]) if slope.min() < 0 else None
+
+
+def drawn(rates: np.ndarray, losses: np.ndarray, found: float | None, asked: float, title: str) -> bytes:
+    """A PNG of the curve, with the steepest rate and the one that a run would take."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.semilogx(rates, losses, color="#0072b2", linewidth=2)
+    axes.axvline(asked, color="#555555", linestyle=":", label=f"of this config: {asked:.1e}")
+    if found is not None:
+        axes.axvline(found, color="#d55e00", linestyle="--", label=f"steepest: {found:.1e}")
+    axes.set(xlabel="learning rate", ylabel="training loss (running mean)", title=title)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    written = io.BytesIO()
+    figure.savefig(written, format="png", dpi=120)
+    return written.getvalue()

@@ -1,0 +1,43 @@
+"""Pseudo-labels: a fold is trained on test images too, with what the same fold of an earlier run predicts for them.
+
+Fold-safe: that fold's network never saw the rows that are held out here, so that no pseudo-label was shaped by them; the mean of all folds
+would have been, and its out-of-fold score would flatter.
+
+Legend: N training images, P test images, K columns.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from competition.atomic import replacing
+from competition.cache import pixels
+from competition.console import say
+from competition.contest import Competition
+from models.ensemble import predict_test
+from models.job import FoldJob
+
+FILE = "pseudo.npy"
+
+
+def with_pseudo(job: FoldJob, teacher: Path, contest: Competition) -> FoldJob:
+    """The job with the sure ones of the test images. teacher: the directory of the same fold of an earlier run with the same folds.
+
+    What the teacher said is kept in the job's directory, so that a fold that is continued goes on with the same.
+
+    Raises: ModelError where the teacher is damaged or about other classes.
+    """
+    kept = job.directory / FILE
+    if kept.is_file():
+        told = np.load(kept, allow_pickle=False)
+    else:
+        told = predict_test([teacher], contest, "auto", job.config.machine)[0].to_numpy(dtype=np.float32)
+        with replacing(kept) as part, part.open("wb") as file:
+            np.save(file, told, allow_pickle=False)
+    sure = told.max(axis=1) >= job.config.data.pseudo_sure if job.task.one_of_many else np.ones(len(told), dtype=bool)
+    say(f"{job.name}  {int(sure.sum()):,} of {len(told):,} test images are trained on, labelled by {teacher}")
+    spec = job.spec
+    seen = pixels(contest.images, contest.test, spec.size_px, spec.channels, spec.interpolation, job.config.machine.cache / contest.name)
+    rows = np.concatenate([job.train_rows, len(job.taught) + np.flatnonzero(sure)])
+    return replace(job, taught=np.concatenate([job.taught, told]), train_rows=rows, more_pixels=seen)

@@ -1,0 +1,77 @@
+import csv
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages.journal import JournalFileBackend
+
+from competition.errors import CompetitionError
+from models.__main__ import main
+from models.errors import ModelError
+from models.study import read_study
+
+STUDY = """
+name = "sides"
+sampler = "grid"
+fold = "0"
+[base.optim]
+epochs = 1
+[base.model]
+backbone = "small/resnet9-8"
+[base.folds]
+count = 3
+[keys]
+"data.size_px" = [8, 16]
+"""
+
+
+def test_a_grid_is_run_and_goes_on_where_it_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Real trainings; the first trial was under way when an earlier try of the command was killed."""
+    monkeypatch.chdir(tmp_path)
+    Path("study.toml").write_text(STUDY, encoding="utf-8")
+    place = tmp_path / "runs" / "digits" / "studies" / "sides"
+    place.mkdir(parents=True)
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(place / "journal.log")))
+    space = {"data.size_px": [8, 16]}
+    sampler = optuna.samplers.GridSampler(space, seed=0)
+    killed = optuna.create_study(storage=storage, study_name="sides", direction="maximize", sampler=sampler)
+    left = killed.ask({"data.size_px": optuna.distributions.CategoricalDistribution([8, 16])}).params
+    assert main(["study", "study.toml"]) == 0
+    told = capsys.readouterr().out
+    assert f"trial 1  data.size_px {left['data.size_px']}" in told, "the one that was under way is done again, first"
+    assert "sides: 2 trials" in told
+    with (place / "trials.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["data.size_px"] for row in rows} == {"8", "16"}
+    assert all((tmp_path / row["run"] / "fold0" / "done.json").is_file() for row in rows)
+    assert [float(row["accuracy"]) for row in rows] == sorted((float(row["accuracy"]) for row in rows), reverse=True)
+    assert (place / "study.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["study", "study.toml"]) == 0
+    again = capsys.readouterr().out
+    assert "epoch" not in again, "all is done"
+
+
+BROKEN: dict[str, tuple[str, str]] = {
+    "no TOML": ("name = ", "is no TOML"),
+    "an unknown setting": (STUDY.replace("size_px", "size"), r"data.size_px|unknown key 'data.size'|size"),
+    "a value out of range": (STUDY.replace("[8, 16]", "[8, 1]"), r"data.size_px = 1"),
+    "a range in a grid": (STUDY.replace("[8, 16]", "{low = 8, high = 16}"), "a grid needs a list of values for 'data.size_px'"),
+    "nothing to try": (STUDY.split("[keys]")[0] + "[keys]\n", "keys"),
+    "a name that is a path": (STUDY.replace('"sides"', '"../sides"'), "name"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_study_that_does_not_fit_is_an_error_before_anything_is_trained(case: str, tmp_path: Path) -> None:
+    text, message = BROKEN[case]
+    path = tmp_path / "study.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises((ModelError, CompetitionError), match=message):
+        read_study(path)
+
+
+def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"study.toml: cannot be read: No such file"):
+        read_study(tmp_path / "study.toml")
