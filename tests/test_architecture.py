@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "competition": {"competition"},
     "folds": {"folds", "competition"},
     "models": {"models", "competition"},
-    "submissions": {"submissions", "competition"},
+    "submissions": {"submissions", "folds", "competition"},
 }
 TORCH = {"torch", "torchvision", "timm", "albumentations", "accelerate", "torchinfo", "tensorboard"}
 MODULES = sorted(path for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py"))

@@ -1,6 +1,7 @@
 """The walk as a user walks it: the two scripts in processes of their own, on a competition of real files."""
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -61,7 +62,7 @@ def trained(competition: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_competition_becomes_a_checked_submission(competition: Path, trained: subprocess.CompletedProcess[str]) -> None:
     assert trained.returncode == 0, trained.stdout + trained.stderr
-    assert "pooled out of fold" in trained.stdout
+    assert "pooled [95 %]" in trained.stdout
     (run,) = (competition / "runs" / "shapes").glob("run-*")
     for fold in range(3):
         files = {path.name for path in (run / f"fold{fold}").iterdir()}
@@ -123,6 +124,41 @@ def test_two_runs_blend_by_id(competition: Path, trained: subprocess.CompletedPr
     assert (decided.loc[written["id"]].to_numpy() == written["shape"].to_numpy()).all()
 
 
+def test_pseudo_labels_come_from_the_same_fold(competition: Path, trained: subprocess.CompletedProcess[str]) -> None:
+    """Fold 0 is taught by fold 0, says so, and says what that brought; a fold that the teacher has not finished is refused at once."""
+    (teacher,) = (path for path in (competition / "runs" / "shapes").glob("run-*"))
+    flags = ["--competition", "shapes.zip", "--name", "taught", "--pseudo", str(teacher), "--data.pseudo-sure", "0", *FAST]
+    taught = script("train.py", "--fold", "0", *flags, cwd=competition)
+    assert taught.returncode == 0, taught.stdout + taught.stderr
+    assert f"test images are trained on, labelled by {teacher}/fold0" in taught.stdout
+    assert f"with pseudo-labels against {teacher.name}: " in taught.stdout
+    (run,) = (competition / "runs" / "shapes").glob("taught-*")
+    assert len(np.load(run / "fold0" / "pseudo.npy")) > 0
+    missing = [fold for fold in range(3) if not (teacher / f"fold{fold}" / "done.json").is_file()]
+    for fold in missing[:1]:
+        refused = script("train.py", "--fold", str(fold), *flags, cwd=competition)
+        assert refused.returncode == 2
+        assert f"has not finished fold {fold}" in refused.stderr
+
+
+def test_a_blend_of_what_was_predicted_needs_no_second_look(competition: Path, trained: subprocess.CompletedProcess[str]) -> None:
+    """The same folds of two runs: each blend is scored, and a submission is written without torch."""
+    other = script("train.py", "--competition", "shapes.zip", "--fold", "0,1", "--seed", "2", "--name", "second", *FAST, cwd=competition)
+    assert other.returncode == 0, other.stdout + other.stderr
+    runs = [str(next((competition / "runs" / "shapes").glob(f"{name}-*"))) for name in ("run", "second")]
+    asked = [sys.executable, "-m", "submissions", "blend", *runs, "--output", str(competition / "again.csv")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    before = subprocess.run(asked, cwd=competition, env=environment, capture_output=True, text=True, check=False)
+    assert before.returncode == 0, before.stderr
+    assert "no submission is written" in before.stdout
+    assert all(name in before.stdout for name in ("geometric", "stacking", "auto", "better than equal weights by"))
+    predicted = script("predict.py", *runs, "--output", "first.csv", cwd=competition)
+    assert predicted.returncode == 0, predicted.stdout + predicted.stderr
+    after = subprocess.run([*asked, "--blend", "mean"], cwd=competition, env=environment, capture_output=True, text=True, check=False)
+    assert after.returncode == 0, after.stderr
+    assert (competition / "again.csv").read_bytes() == (competition / "first.csv").read_bytes()
+
+
 @pytest.mark.parametrize(("number", "at_once"), [(signal.SIGINT, "1"), (signal.SIGTERM, "2")])
 def test_a_stop_leaves_a_run_that_goes_on(number: signal.Signals, at_once: str, competition: Path, tmp_path: Path) -> None:
     flags = [
@@ -147,8 +183,9 @@ def test_a_stop_leaves_a_run_that_goes_on(number: signal.Signals, at_once: str, 
     rest = running.communicate(timeout=60)[0]
     assert running.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number], rest
     assert "the same command goes on from here" in rest
-    (state,) = (tmp_path / "runs" / "shapes").glob("run-*/fold0/resume/state.safetensors")
-    assert not list(state.parent.glob("*.part"))
+    (run,) = (tmp_path / "runs" / "shapes").glob("run-*")
+    assert list(run.glob("fold*/resume/state.safetensors")), "of two folds, the one that told of its epoch has a state at least"
+    assert not list(run.glob("fold*/resume/*.part"))
 
 
 def test_a_fold_that_fails_does_not_take_the_others_along(competition: Path, tmp_path: Path) -> None:
@@ -228,3 +265,26 @@ def test_the_printed_line_is_one_that_the_kaggle_client_takes(tmp_path: Path) ->
     assert asked.returncode == 1  # its parser is content (2 is for usage), and then it has no credentials
     assert "usage" not in asked.stderr
     assert "uthenticat" in asked.stdout + asked.stderr
+
+
+def test_a_model_of_all_rows_joins_the_folds(competition: Path, trained: subprocess.CompletedProcess[str]) -> None:
+    """After the folds only; alone, or beside them."""
+    asked = ("--competition", "shapes.zip", "--name", "late", *FAST, "--optim.epochs", "2", "--optim.keep", "best")
+    early = script("train.py", *asked, "--fold", "full", cwd=competition)
+    assert (early.returncode, "--fold full: the folds come first, and '0', '1', '2' of" in early.stderr) == (2, True), early.stderr
+    assert script("train.py", *asked, "--fold", "all", cwd=competition).returncode == 0
+    (run,) = (competition / "runs" / "shapes").glob("late-*")
+    name = str(run.relative_to(competition))
+    none = script("predict.py", name, "--members", "full", cwd=competition)
+    assert (none.returncode, "no model of all rows: python train.py --recipe" in none.stderr) == (2, True), none.stderr
+    fitted = script("train.py", *asked, "--fold", "full", cwd=competition)
+    assert fitted.returncode == 0, fitted.stdout + fitted.stderr
+    assert "full  epoch 1/" in fitted.stdout
+    assert json.loads((run / "full" / "done.json").read_text(encoding="utf-8"))["score"] is None
+    tables = {}
+    for members in ("folds", "full", "both"):
+        done = script("predict.py", name, "--members", members, "--views", "identity", cwd=competition)
+        assert done.returncode == 0, done.stdout + done.stderr
+        tables[members] = pd.read_parquet(run / "test.parquet").set_index("id").to_numpy()
+    np.testing.assert_allclose(tables["both"], (3 * tables["folds"] + tables["full"]) / 4, atol=1e-6)
+    assert np.abs(tables["full"] - tables["folds"]).max() > 1e-4
