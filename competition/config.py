@@ -190,6 +190,9 @@ class OptimConfig(Section):
     """plateau: epochs without a better held-out loss before the rate falls to a tenth."""
     clip_norm: Annotated[float, Field(ge=0)] = 1.0
     """Gradients longer than this are shortened to it; 0: never."""
+    sam: Annotated[float, Field(ge=0)] = 0.0
+    """Sharpness-aware minimisation: gradients are taken so far from the weights, where the loss is worst (0.05 is usual); a step then costs
+    two. 0: off."""
     loss: str | Auto = "auto"
     """auto: cross-entropy, binary cross-entropy, a cumulative link or squared error, by the task. Others: focal, asymmetric, mae,
     huber; bce of a regression keeps the number between the smallest and the largest of training."""

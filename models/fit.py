@@ -38,6 +38,7 @@ from models.job import Fitted, FoldJob, Stopped, save_checkpoint, table_loss
 from models.losses import class_weights, loss_for, smooth
 from models.mixing import mixing
 from models.optim import optimizer_for
+from models.sam import sharpest
 from models.schedules import SCHEDULES, plateau_factor
 
 STATE = "resume/state.safetensors"
@@ -117,6 +118,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     stream = batches.stream(
         epoch, step, epochs, workers_of(config.machine, device), device.type == "cuda", lambda done: clock.position(done) >= calm_from
     )
+    again: list[tuple[torch.Tensor, torch.Tensor]] = []  # what SAM looks at twice
     position, measured, seconds = clock.position(epoch * steps + step), None, elapsed
     if position >= 1 and not history:
         say(f"{job.name}  has no time to be trained; a longer --budget is needed")
@@ -137,11 +139,18 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                 if mix and position < calm_from:
                     x, y = mix(x, y)
                 first = step - step % optim.accumulate
-                moves = step + 1 in (first + optim.accumulate, steps)
+                last = min(first + optim.accumulate, steps)
+                moves = step + 1 == last
                 cost = loss.function(network(x), y, weights)
-                accelerator.backward(cost / (min(first + optim.accumulate, steps) - first))
+                accelerator.backward(cost / (last - first))
                 total += cost.detach()
+                if optim.sam:
+                    again = [*(again if step > first else []), (x, y)]
                 if moves:
+                    if optim.sam:
+                        with sharpest(bare, optim.sam):
+                            for x, y in again:
+                                accelerator.backward(loss.function(network(x), y, weights) / (last - first))
                     if optim.clip_norm:
                         accelerator.clip_grad_norm_(network.parameters(), optim.clip_norm)
                     optimizer.step()
