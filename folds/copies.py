@@ -56,8 +56,9 @@ def crop_search(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float
     return found
 
 
-def refined(outer: np.ndarray, inner: np.ndarray, windows: np.ndarray) -> np.ndarray:
-    """The windows (n x 3) moved and scaled until the outer picture in them is most like the inner one, where that is a clear gain.
+def refined(outer: np.ndarray, inner: np.ndarray, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The windows (n x 3) moved and scaled until the outer picture in them is most like the inner one, where that is a clear gain, and
+    the n correlations there.
 
     Both n x s x s. Least squares on the gradients of the window, as Lucas and Kanade have it.
     """
@@ -79,7 +80,7 @@ def refined(outer: np.ndarray, inner: np.ndarray, windows: np.ndarray) -> np.nda
         now[:, 0] = np.clip(now[:, 0], *SHARES)
         free = np.maximum((1.01 - now[:, 0]) / 2, 0.01)[:, None]
         now[:, 1:] = np.clip(now[:, 1:], -free, free)
-    return best
+    return best, best_alike
 
 
 def cut(images: np.ndarray, windows: np.ndarray) -> np.ndarray:

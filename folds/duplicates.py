@@ -27,6 +27,7 @@ RIVAL = 8  # the neighbour, by likeness, that a copy must be much closer than
 # A logistic regression on ln(1 - likeness) of the pair and of the nearer one's eighth neighbour; docs/audit.md says on what it was fitted.
 WEIGHTS, CONSTANT = {"whole": -3.73, "half": -2.75, "quarter": 1.38, "rival": 3.98}, -6.98
 LEAST = 0.45  # probability of a pair to be named
+UNLIKE = 0.6  # correlation of small thumbnails up to which a pair is not looked at in full: next to no copy is that unlike
 FLOOR = 3e-3  # likenesses above 0.997 are as good as 1
 MEANS, SEEN = 16, 0.88  # px; share of them that is compared: the others may lie under a caption
 MOST_DIFFERENCE, OF_RIVAL = 1.5, 0.2  # grey levels; of the difference to the nearer one's eighth neighbour
@@ -90,9 +91,14 @@ def _compared(thumbs: np.ndarray) -> pd.DataFrame:
     def closely(pairs: pd.DataFrame) -> np.ndarray:
         one, other = _side_by_side(small, pairs)
         swapped = pairs["swapped"].to_numpy(bool)[:, None, None]
-        windows = refined(np.where(swapped, other, one), np.where(swapped, one, other), pairs[["share", "x", "y"]].to_numpy())
-        one, other = _side_by_side(thumbs, pairs)
-        return likeness(cut(np.where(swapped, other, one), windows), np.where(swapped, one, other))
+        windows, alike = refined(np.where(swapped, other, one), np.where(swapped, one, other), pairs[["share", "x", "y"]].to_numpy())
+        likely, found = alike > UNLIKE, np.zeros((len(pairs), 3))
+        if not likely.any():
+            return found
+        one, other = _side_by_side(thumbs, pairs[likely])
+        swapped = swapped[likely]
+        found[likely] = likeness(cut(np.where(swapped, other, one), windows[likely]), np.where(swapped, one, other))
+        return found
 
     asked = _candidates(thumbs, DESCRIPTIONS)
     asked[["rival", "found", "share", "x", "y", "swapped"]] = _in_batches("comparing", roughly, asked)
@@ -120,8 +126,11 @@ def _candidates(thumbs: np.ndarray, descriptions: Sequence[tuple[float, int]]) -
 
 def _side_by_side(images: np.ndarray, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """The first of each pair in the view that looks like the second, and the second."""
-    ones = zip(pairs["a"], pairs["view"], strict=True)
-    return np.stack([turned(images[place], view) for place, view in ones]), images[pairs["b"].to_numpy()]
+    one, other = images[pairs["a"].to_numpy(int)], images[pairs["b"].to_numpy(int)]
+    for place, view in enumerate(pairs["view"]):
+        if view:
+            one[place] = turned(one[place], view)
+    return one, other
 
 
 def _in_batches(what: str, compare: Callable[[pd.DataFrame], np.ndarray], pairs: pd.DataFrame) -> np.ndarray:

@@ -6,11 +6,15 @@ is a correlation.
 Legend: N images, D numbers a description, k neighbours.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 VIEWS = 8
 BRUTE = 6_000  # images up to which all are compared with all
 DIMENSIONS = 64
+BLOCK = 1_000  # images a thread takes at once
 PROBES = 10  # clusters looked into, of about the root of N
 
 
@@ -24,10 +28,14 @@ def flat(thumbs: np.ndarray, blur: float) -> np.ndarray:
     """float32 N x S x S: what is left without the changes slower than `blur` pixels, mean 0 and length 1."""
     import cv2
 
-    kept = np.empty(thumbs.shape, np.float32)
-    for place, thumb in enumerate(thumbs):
-        own = thumb.astype(np.float32)
-        kept[place] = own - cv2.GaussianBlur(own, (0, 0), blur, borderType=cv2.BORDER_REFLECT_101)
+    kept = thumbs.astype(np.float32)
+
+    def without_slow(rows: np.ndarray) -> None:
+        for own in rows:
+            own -= cv2.GaussianBlur(own, (0, 0), blur, borderType=cv2.BORDER_REFLECT_101)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(without_slow, np.array_split(kept, max(1, len(kept) // BLOCK))))
     kept -= kept.mean(axis=(1, 2), keepdims=True)
     return kept / np.maximum(np.linalg.norm(kept, axis=(1, 2), keepdims=True), 1e-6)
 
@@ -43,13 +51,19 @@ def nearest(images: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 
     Fewer than k are filled up with -1.
     """
+    from threadpoolctl import threadpool_limits
+
     base = _reduced(images)
     count = len(images)
     best = (np.full((count, k), -1), np.zeros((count, k), np.int64), np.full((count, k), -np.inf, np.float32))
     means = _clusters(base[0]) if count > BRUTE else None
-    for view, queries in enumerate(base):
-        found, sizes = _among(base[0], queries, np.arange(count), k + 1) if means is None else _search(base[0], queries, means, k + 1)
-        best = _merged(best, found, np.full(found.shape, view), sizes, k)
+
+    def search(queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _among(base[0], queries, np.arange(count), k + 1) if means is None else _search(base[0], queries, means, k + 1)
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:  # a view a thread: the sorting is on all cores, too
+        for view, (found, sizes) in enumerate(pool.map(search, base)):
+            best = _merged(best, found, np.full(found.shape, view), sizes, k)
     return best
 
 

@@ -92,8 +92,9 @@ def test_a_crop_is_found_where_it_was_cut(swapped: bool) -> None:
     assert found > 0.9
     assert inside_other == swapped
     outer, inner = (thumbs[1:], thumbs[:1]) if swapped else (thumbs[:1], thumbs[1:])
-    windows = refined(small[1:] if swapped else small[:1], small[:1] if swapped else small[1:], np.array([window]))
+    windows, alike = refined(small[1:] if swapped else small[:1], small[:1] if swapped else small[1:], np.array([window]))
     np.testing.assert_allclose(windows[0], [90 / 96, -3 / 96, 3 / 96], atol=0.01)
+    assert alike[0] > 0.9
     laid, as_they_are = likeness(cut(outer, windows), inner)[0], likeness(outer, inner)[0]
     assert laid.min() > 0.8
     assert (laid > as_they_are).all()
