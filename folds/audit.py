@@ -7,6 +7,7 @@ Legend: N training images, M training and test images.
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,21 +17,26 @@ from PIL import ExifTags, Image
 from competition.cache import pixels
 from competition.contest import Competition
 from competition.errors import examples
-from competition.images import FileImages
+from competition.images import FileImages, ImageSource
 from folds.copies import SIDE, turned
-from folds.duplicates import components, find_pairs, same_pairs
+from folds.duplicates import components, find_pairs
+from folds.exact import equal_pairs, same_pairs
 from folds.turned import SIDE as FRAME
 from folds.turned import find_turned
 
 NUMBER_IN_NAME = r"(\d+)\D*$"
 LEAST_ROWS = 20  # a class
 LEAST_GAIN, DEVIATIONS = 0.1, 5  # of a share found over chance, for a giveaway to be named
+MOST_ROWS = 20_000  # that giveaways are looked for in
 SHOWN_PAIRS = 60
 SMALLEST_PX = 16  # smaller images are all alike: only equal ones are duplicates
 LOOKED_AT = 50
 MOST_VALUES = 30
 EXIF_BYTES = 65_536
 CAMERA_TAGS = (ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.Software)
+
+
+Depth = Literal["exact", "alike", "thorough"]
 
 
 @dataclass(frozen=True)
@@ -46,16 +52,14 @@ class Audit:
     findings: list[str]
 
 
-def audit(contest: Competition, cache: Path, folds: int = 5, thorough: bool = False) -> Audit:
-    """Everything that was found; images are decoded once, into the cache. thorough: also copies that were turned by any angle."""
+def audit(contest: Competition, cache: Path, folds: int = 5, depth: Depth = "alike") -> Audit:
+    """Everything that was found. alike: images are decoded once, into the cache. thorough: also copies that were turned by any angle;
+    exact: of duplicates only those that are the same to the last byte (of arrays, pixel)."""
     both = pd.concat(
         [contest.train[["id", "image"]].assign(part="train"), contest.test[["id", "image"]].assign(part="test")], ignore_index=True
     )
-    thumbs = np.array(pixels(contest.images, both, SIDE, 1, "bilinear", cache / contest.name))[..., 0]
-    shapes = [contest.images.shape(key) for key in both["image"].iloc[:: max(1, len(both) // LOOKED_AT)]]
-    tiny = np.median([max(shape[:2]) for shape in shapes]) < SMALLEST_PX
-    found = (same_pairs(thumbs) if tiny else find_pairs(thumbs)).assign(kind="")
-    if thorough and not tiny:
+    found = (equal_pairs(contest.images, both["image"].tolist()) if depth == "exact" else _alike(contest, both, cache)).assign(kind="")
+    if depth == "thorough" and not _tiny(contest, both):
         found = _with_turned(found, np.array(pixels(contest.images, both, FRAME, 1, "bilinear", cache / contest.name))[..., 0])
     a, b = found["a"].to_numpy(int), found["b"].to_numpy(int)
     keys, ids, parts = (both[name].to_numpy() for name in ("image", "id", "part"))
@@ -93,6 +97,16 @@ def sheet(contest: Competition, found: Audit, cache: Path) -> np.ndarray | None:
     columns = 6
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     return np.vstack([np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)])
+
+
+def _alike(contest: Competition, both: pd.DataFrame, cache: Path) -> pd.DataFrame:
+    thumbs = np.array(pixels(contest.images, both, SIDE, 1, "bilinear", cache / contest.name))[..., 0]
+    return same_pairs(thumb.tobytes() for thumb in thumbs) if _tiny(contest, both) else find_pairs(thumbs)
+
+
+def _tiny(contest: Competition, both: pd.DataFrame) -> bool:
+    shapes = [contest.images.shape(key) for key in both["image"].iloc[:: max(1, len(both) // LOOKED_AT)]]
+    return float(np.median([max(shape[:2]) for shape in shapes])) < SMALLEST_PX
 
 
 def _with_turned(found: pd.DataFrame, images: np.ndarray) -> pd.DataFrame:
@@ -162,15 +176,17 @@ def _giveaways(contest: Competition) -> list[str]:
 
     if not contest.task.one_of_many or len(contest.train) < LEAST_ROWS * len(contest.task.classes):
         return []
-    labels = contest.truth.argmax(axis=1)
-    shapes = pd.DataFrame([contest.images.shape(key) for key in contest.train["image"]])
-    number = contest.train["id"].str.extract(NUMBER_IN_NAME)[0].astype(float).fillna(-1)
-    letters, others = (rows["id"].str.replace(r"\d+", "", regex=True) for rows in (contest.train, contest.test))
+    rows = np.random.default_rng(0).permutation(len(contest.train))[:MOST_ROWS]
+    rows.sort()
+    train, labels = contest.train.iloc[rows], contest.truth[rows].argmax(axis=1)
+    shapes = pd.DataFrame([contest.images.shape(key) for key in train["image"]])
+    number = train["id"].str.extract(NUMBER_IN_NAME)[0].astype(float).fillna(-1)
+    letters, others = (table["id"].str.replace(r"\d+", "", regex=True) for table in (train, contest.test))
     looked = {
         "the image's height, width and channels": shapes.to_numpy(),
         "the number in the image's name": number.to_numpy()[:, None],
         "the letters in the image's name": _commonest(letters.where(letters.isin(others), "")),
-        "the camera": _commonest(_cameras(contest)),
+        "the camera": _commonest(_cameras(contest.images, train["image"])),
     }
     lines = []
     for what, features in looked.items():
@@ -190,18 +206,18 @@ def _commonest(values: pd.Series) -> np.ndarray:
     return np.column_stack([values == value for value in values.value_counts().index[:MOST_VALUES]])
 
 
-def _cameras(contest: Competition) -> pd.Series:
+def _cameras(images: ImageSource, keys: pd.Series) -> pd.Series:
     """Text row by row: maker, model and software, as the image's EXIF has them; empty where there is none."""
-    rows, said = contest.train["image"], {}
-    if isinstance(contest.images, FileImages):
-        for key in rows:
+    said = {}
+    if isinstance(images, FileImages):
+        for key in keys:
             if key.lower().endswith((".jpg", ".jpeg", ".tif", ".tiff")):
                 try:
-                    exif = Image.open(io.BytesIO(contest.images.files.head(key, EXIF_BYTES))).getexif()
+                    exif = Image.open(io.BytesIO(images.files.head(key, EXIF_BYTES))).getexif()
                 except (OSError, ValueError, SyntaxError):  # what cannot be read is named elsewhere
                     continue
                 said[key] = " ".join(str(exif.get(tag, "")).strip() for tag in CAMERA_TAGS)
-    return pd.Series([said.get(key, "") for key in rows])
+    return pd.Series([said.get(key, "") for key in keys])
 
 
 def _groups(contest: Competition, within: pd.DataFrame) -> pd.Series:

@@ -9,20 +9,20 @@ from competition.config import Config
 from competition.console import say
 from competition.contest import Competition
 from competition.errors import CompetitionError
-from folds.audit import audit, sheet
+from folds.audit import Depth, audit, sheet
 from folds.groups import audited
 
 MOST_AT_ONCE = 5_000  # images, training and test, that are looked through without being asked: some 10 ms each
 
 
-def write_audit(contest: Competition, path: Path, cache: Path, thorough: bool = False) -> int:
+def write_audit(contest: Competition, path: Path, cache: Path, depth: Depth = "alike") -> int:
     """How many groups there are, after what was found is said and written: PATH (id,group), and beside it pairs and a picture of them."""
-    found = audit(contest, cache, thorough=thorough)
+    found = audit(contest, cache, depth=depth)
     for finding in found.findings:
         say(f"- {finding}")
     write_text(path, found.group_of.reset_index().to_csv(index=False, lineterminator="\n"))
     write_text(path.with_name(f"{path.stem}-pairs.csv"), found.pairs.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
-    if not thorough and found.pairs["view"].any():
+    if depth == "alike" and found.pairs["view"].any():
         say("some of these are mirrored or turned; --thorough also looks for turns by any other angle")
     if len(found.group_of):
         say(f"{path}: {found.group_of.nunique():,} groups of {len(found.group_of):,} training images stay together")

@@ -46,14 +46,6 @@ def find_pairs(thumbs: np.ndarray) -> pd.DataFrame:
     return found.sort_values("probability", ascending=False).drop_duplicates(["a", "b"], ignore_index=True)
 
 
-def same_pairs(thumbs: np.ndarray) -> pd.DataFrame:
-    """As `find_pairs`, of thumbnails that are equal to the last pixel: for images too small to be told apart otherwise."""
-    first = pd.Series([thumb.tobytes() for thumb in thumbs], dtype=object)
-    first = pd.Series(np.arange(len(thumbs))).groupby(first).transform("min").to_numpy(dtype=np.int64)
-    b = np.flatnonzero(first != np.arange(len(thumbs)))
-    return pd.DataFrame({"a": first[b], "b": b, "view": 0, "probability": 1.0})
-
-
 def components(count: int, pairs: pd.DataFrame) -> np.ndarray:
     """int64 N: alike for images that pairs connect, directly or by others."""
     from scipy.sparse import coo_array
