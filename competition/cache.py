@@ -30,7 +30,7 @@ def pixels(
     channels: int,
     interpolation: str,
     directory: Path,
-) -> np.ndarray:
+) -> np.memmap:
     """uint8 N x S x S x C, memory-mapped and read-only, row by row with `rows` (columns id and image).
 
     Built on all cores where it is not there yet. The file's name is a hash of the images' stamps, so changed images are decoded
@@ -44,7 +44,7 @@ def pixels(
     if not path.is_file():
         with replacing(path) as part:
             _fill(part, source, keys, rows["id"].tolist(), size_px, channels, interpolation)
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return np.lib.format.open_memmap(path, mode="r")
 
 
 def fit_square(image: np.ndarray, size_px: int, channels: int, interpolation: str) -> np.ndarray:

@@ -4,11 +4,18 @@ A linear model is asked to tell images from their mirrored twins, class by class
 one), and scored out of fold. Where it cannot, the mirroring gives images that might as well have been taken that way.
 """
 
+import hashlib
+import json
 from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
+from competition.atomic import write_json
 from competition.contest import Reason
+
+LAYOUT = 1  # raised whenever it would be measured otherwise, so that what was kept before is left alone
 
 MOST_IMAGES = 2000
 FEWEST_IN_CLASS = 30
@@ -20,6 +27,17 @@ MIRRORINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # N x H x W
     "upside down": lambda x: x[:, ::-1, :],
     "turned": lambda x: np.rot90(x, 1, (1, 2)),
 }
+
+
+def symmetry_of(pixels: np.memmap, classes: np.ndarray, directory: Path) -> Reason:
+    """As `find_symmetry`, of a pixel cache (competition/cache.py); measured once, and kept in the directory for the next start."""
+    asked = f"{LAYOUT} {Path(str(pixels.filename)).name} ".encode() + classes.tobytes()
+    path = directory / f"symmetry-{hashlib.sha256(asked).hexdigest()[:16]}.json"
+    if path.is_file():
+        return Reason(**json.loads(path.read_text(encoding="utf-8")))
+    reason = find_symmetry(pixels, classes)
+    write_json(path, asdict(reason))
+    return reason
 
 
 def find_symmetry(pixels: np.ndarray, classes: np.ndarray) -> Reason:

@@ -13,7 +13,7 @@ from competition.config import Config
 from competition.contest import Competition, Reason
 from competition.metrics import check_metric
 from competition.settings import read_recipe, validated
-from competition.symmetry import find_symmetry
+from competition.symmetry import symmetry_of
 from models.augment import pipeline
 from models.backbones import InputSpec, build, check_weights, input_spec, split_name, why_no_pretrained
 from models.batches import chances_of
@@ -188,9 +188,10 @@ def prepare(
     """
     config, reasons = resolve(config, contest, seconds, threads)
     spec = input_spec(config.model.backbone, int(config.data.size_px), int(config.data.channels))
-    seen = pixels(contest.images, contest.train, spec.size_px, spec.channels, spec.interpolation, config.machine.cache / contest.name)
+    cache = config.machine.cache / contest.name
+    seen = pixels(contest.images, contest.train, spec.size_px, spec.channels, spec.interpolation, cache)
     if config.augment.symmetry == "auto":
-        symmetry = find_symmetry(seen, contest.task.strata(contest.truth))
+        symmetry = symmetry_of(seen, contest.task.strata(contest.truth), cache)
         reasons.append(symmetry)
         config = config.model_copy(update={"augment": config.augment.model_copy(update={"symmetry": symmetry.value})})
     return config, spec, seen, reasons

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from competition.symmetry import FEWEST_IN_CLASS, LIKELY_BELOW, MIRRORINGS, find_symmetry
+from competition.symmetry import FEWEST_IN_CLASS, LIKELY_BELOW, MIRRORINGS, find_symmetry, symmetry_of
 
 SIDE = 16
 
@@ -96,3 +98,17 @@ def test_flat_pictures_are_the_same_in_every_mirror() -> None:
 def test_the_same_pictures_give_the_same_answer() -> None:
     images = noise(100).astype(np.uint8)
     assert find_symmetry(images, np.zeros(100, int)) == find_symmetry(images, np.zeros(100, int))
+
+
+def test_what_was_measured_is_kept_for_the_same_pixels_and_classes(tmp_path: Path) -> None:
+    images, classes = noise(100).astype(np.uint8), np.zeros(100, int)
+    for name in ("one", "other"):
+        np.save(tmp_path / f"{name}.npy", images)
+    one, other = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("one", "other"))
+    first = symmetry_of(one, classes, tmp_path / "kept")
+    assert first == find_symmetry(images, classes)
+    assert symmetry_of(one, classes, tmp_path / "kept") == first
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+    symmetry_of(one, classes + 1, tmp_path / "kept")
+    symmetry_of(other, classes, tmp_path / "kept")
+    assert len(list((tmp_path / "kept").iterdir())) == 3
