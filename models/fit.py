@@ -8,6 +8,7 @@ import io
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from timm.utils import ModelEmaV3
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
@@ -23,6 +25,7 @@ from torch.utils.tensorboard import SummaryWriter
 from competition.atomic import write_text
 from competition.console import progress, say
 from competition.metrics import METRICS, score
+from competition.processes import PROCESSES, RANK
 from models import checkpoint
 from models.augment import pipeline
 from models.backbones import last_layer, network_of
@@ -39,6 +42,7 @@ from models.losses import class_weights, loss_for, smooth
 from models.mixing import mixing
 from models.optim import optimizer_for
 from models.schedules import SCHEDULES, plateau_factor
+from models.together import gathered, share_buffers
 
 STATE = "resume/state.safetensors"
 
@@ -47,7 +51,8 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     """What the fold came to, after model.safetensors and model.json are in the job's directory.
 
     stop() is asked at every step; once it is true the state is saved and Stopped raised. A state that lies in the directory is
-    continued, and ends bit for bit (on a CPU) as if it had never been interrupted.
+    continued, and ends bit for bit (on a CPU) as if it had never been interrupted. Several processes take a part of every batch and of
+    the held-out rows each (models/together.py); the main one writes.
 
     Raises: ModelError where the loss is no longer finite, or settings do not fit; Stopped.
     """
@@ -66,6 +71,9 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     ema = ModelEmaV3(network, decay=optim.ema, use_warmup=True) if optim.ema else None
     swa = AveragedModel(network, use_buffers=True) if optim.average_last else None
     bare = network
+    freezing.train(1)  # of several processes, each looks here at what will learn
+    waiting = DistributedDataParallelKwargs(find_unused_parameters=optim.head_first > 0)  # for the rest to join in
+    accelerator.ddp_handler = waiting  # type: ignore[assignment]
     network, optimizer = accelerator.prepare(network, optimizer)
 
     truth = torch.from_numpy(head.scaled(job.taught)).to(device)
@@ -125,7 +133,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
             freezing.train(position)
             fallen = plateau_factor([row["held_out_loss"] for row in history], optim.patience) if optim.schedule == "plateau" else 1.0
             while step < steps and position < 1:
-                torch.manual_seed(seed_of(seed, epoch, step))  # dropout and mixing of this step, resumed or not
+                torch.manual_seed(seed_of(seed, epoch, step) + share[0])  # dropout and mixing of this step, resumed or not
                 factor = fallen * schedule(position, optim.warmup)
                 for group, most in zip(optimizer.param_groups, highest, strict=True):
                     group["lr"] = most * factor
@@ -138,9 +146,10 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                     x, y = mix(x, y)
                 first = step - step % optim.accumulate
                 moves = step + 1 in (first + optim.accumulate, steps)
-                cost = loss.function(network(x), y, weights)
-                accelerator.backward(cost / (min(first + optim.accumulate, steps) - first))
-                total += cost.detach()
+                with nullcontext() if moves else accelerator.no_sync(network):
+                    cost = loss.function(network(x), y, weights) * (len(rows) * share[1] / batches.batch)  # their mean is the batch's
+                    accelerator.backward(cost / (min(first + optim.accumulate, steps) - first))
+                total += accelerator.reduce(cost.detach(), "mean")  # type: ignore[operator]
                 if moves:
                     if optim.clip_norm:
                         accelerator.clip_grad_norm_(network.parameters(), optim.clip_norm)
@@ -150,13 +159,15 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                         ema.update(bare, step=epoch * steps + step)
                 step += 1
                 position = clock.position(epoch * steps + step)
-                advance(len(rows) * accelerator.num_processes)
+                advance(batches.batch)
                 if (step % check_every == 0 or step == steps or position >= 1) and not math.isfinite(float(total)):
                     raise ModelError(_diverged(job, f"epoch {epoch + 1}, step {step}"))
-                if moves and step < steps and position < 1 and (stop() or time.monotonic() - saved >= config.machine.save_seconds):
-                    save(epoch, step, time.monotonic() - started)
-                    saved = time.monotonic()
-                    if stop():
+                if moves and step < steps and position < 1:
+                    stopping = stop()
+                    if stopping or time.monotonic() - saved >= config.machine.save_seconds:
+                        save(epoch, step, time.monotonic() - started)
+                        saved = time.monotonic()
+                    if stopping:
                         raise Stopped
             if swa and position >= 1 - optim.average_last:
                 swa.update_parameters(bare)
@@ -218,9 +229,9 @@ def _measure(
     """Probabilities, loss (models/job.py) and metric of the held-out rows."""
     if not len(job.held_rows):
         return np.zeros((0, len(job.task.classes)), np.float32), math.nan, math.nan
-    probs = predict(
-        [network], [head], job.pixels, job.held_rows, job.task, normalise, batch=2 * int(job.config.optim.batch), autocast=autocast
-    )
+    share_buffers(network)
+    mine, batch = np.array_split(job.held_rows, PROCESSES)[RANK], 2 * int(job.config.optim.batch)
+    probs = gathered(predict([network], [head], job.pixels, mine, job.task, normalise, batch=batch, autocast=autocast))
     if not np.isfinite(probs).all():
         raise ModelError(_diverged(job, "held-out rows"))
     truth = job.truth[job.held_rows]
