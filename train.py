@@ -32,33 +32,37 @@ def train(config: Config) -> int:
     from folds.split import asked_folds, assign_folds, settle_folds, tuning_rows
     from folds.stop import StopRequest
     from folds.teacher import brought, teacher_of
+    from models.together import entered_by_main, from_main, join, largest, main_first
 
-    contest = load(config.competition)
-    audit_first(contest, config)
-    folds, cut = settle_folds(contest, config.folds, audited(config.machine.runs, contest))
-    config = config.model_copy(update={"folds": folds})
-    asked = asked_folds(config.machine.fold, folds.count)
-    fold_of = assign_folds(contest, folds)
-    taught, kept, told = corrected(contest, config.data.corrections)
-    teacher = teacher_of(config.data.pseudo, contest, fold_of, asked)
+    join(config.machine)
+    with main_first():
+        contest = load(config.competition)
+        audit_first(contest, config)
+        folds, cut = settle_folds(contest, config.folds, audited(config.machine.runs, contest))
+        config = config.model_copy(update={"folds": folds})
+        asked = asked_folds(config.machine.fold, folds.count)
+        fold_of = assign_folds(contest, folds)
+        taught, kept, told = corrected(contest, config.data.corrections)
+        teacher = teacher_of(config.data.pseudo, contest, fold_of, asked)
 
-    from competition.tables import as_table
-    from models.device import accelerator_for
-    from models.job import FoldJob, Stopped
-    from models.methods import METHODS
-    from models.plan import plan_lines, prepare
-    from models.pseudo import with_pseudo
+        from competition.tables import as_table
+        from models.device import accelerator_for
+        from models.job import FoldJob, Stopped
+        from models.methods import METHODS
+        from models.plan import plan_lines, prepare
+        from models.pseudo import with_pseudo
 
-    accelerator = accelerator_for(config.machine)
-    at_once, threads = at_once_of(config, len(asked), accelerator.device.type)
-    end = end_of(config, STARTED)
-    config, spec, pixels, reasons = prepare(config, contest, share_of(end, len(asked), at_once), threads)
-    stop = StopRequest()  # until here Ctrl-C just ends it: there is no state to save yet
-    run = open_run(config, contest, fold_of)
-    pending = [fold for fold in asked if not run.is_finished(fold)]
-    fitted_by = run.config_of_full() if FULL in asked else config
+        accelerator = accelerator_for(config.machine)
+        at_once, threads = at_once_of(config, len(asked), accelerator.device.type)
+        end = end_of(config, STARTED)
+        config, spec, pixels, reasons = prepare(config, contest, share_of(end, len(asked), at_once), threads)
+        stop = StopRequest(largest)  # until here Ctrl-C just ends it: there is no state to save yet
+        run = open_run(config, contest, fold_of)
+        fitted_by = run.config_of_full() if FULL in asked else config
+    pending = from_main(lambda: [fold for fold in asked if not run.is_finished(fold)])
     at_once, threads = at_once_of(config, len(pending), accelerator.device.type)
-    if not stop.parent:
+    tells = accelerator.is_main_process and not stop.parent
+    if tells:
         show_reasons([*contest.reasons, *cut, *told, *reasons])
         table("plan", ["", ""], plan_lines(config, contest, run.directory, asked, pending, at_once, accelerator.device))
 
@@ -67,10 +71,9 @@ def train(config: Config) -> int:
         failed = train_side_by_side(Path(__file__), run, pending, at_once, threads, stop, end)
     for place, fold in enumerate([] if at_once > 1 else pending):
         held = (fold_of == fold).to_numpy()
-        with run.training(fold) as directory:
-            if run.is_finished(fold):  # by another process, while this one trained the folds before it
+        with entered_by_main(run.training(fold)) as directory:
+            if from_main(run.is_finished, fold):  # by another command, while this one trained the folds before it
                 continue
-            train_rows, held_rows = (~held & kept).nonzero()[0], held.nonzero()[0]
             job = FoldJob(
                 fold=fold,
                 config=fitted_by,
@@ -79,8 +82,8 @@ def train(config: Config) -> int:
                 spec=spec,
                 pixels=pixels,
                 truth=contest.truth,
-                train_rows=train_rows,
-                held_rows=held_rows,
+                train_rows=(~held & kept).nonzero()[0],
+                held_rows=held.nonzero()[0],
                 directory=directory,
                 taught=taught,
                 tuning_rows=tuning_rows(fold_of, fold, kept),
@@ -93,10 +96,11 @@ def train(config: Config) -> int:
             except Stopped:
                 break
             oof = as_table(contest.train["id"][held].tolist(), fitted.probs, contest.task)
-            run.finish(fold, oof, fitted.score, fitted.seconds, fitted.weights_kept)
+            if accelerator.is_main_process:
+                run.finish(fold, oof, fitted.score, fitted.seconds, fitted.weights_kept)
 
     done = run.finished_folds()
-    if done and not stop.parent:
+    if done and tells:
         scores = gather(run, contest)
         rows = [[f"fold {fold}", f"{score:.5f}"] for fold, score in scores.per_fold.items()]
         spread = f" ± {scores.std:.5f}" if len(done) > 1 else ""
@@ -108,12 +112,12 @@ def train(config: Config) -> int:
         table(f"{run.directory}: {len(done)} of {config.folds.count} folds", ["", contest.metric], [*rows, *summary], right=(1,))
         if teacher:
             say(brought(run, teacher, contest))
-    if stop():
+    if stop():  # of several processes, the others wait here for the main one
         say("stopped; the same command goes on from here")
         return stop.exit_code
     for fold, code in failed.items():
         say(f"fold {fold} ended with exit code {code}: {run.fold_directory(fold) / LOG} tells why; the same command tries it again")
-    if not stop.parent and done:
+    if done and tells:
         say(f"next: python predict.py {run.directory}")
     return max((code if code > 0 else 1 for code in failed.values()), default=0)  # below 0: ended by a signal
 

@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from competition.errors import InputError
+from competition.processes import RANK
 
 if TYPE_CHECKING:
     from competition.contest import Reason
 
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, quiet=RANK > 0)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, quiet=RANK > 0)
 if not console.is_terminal:
     console.width = 140  # a log has no window that could be too narrow
 
@@ -64,7 +65,7 @@ def table(title: str, columns: list[str], rows: list[list[str]], right: tuple[in
 @contextmanager
 def progress(what: str, total: int, unit: str = "images", done: int = 0) -> Iterator[Callable[[int], None]]:
     """A function that moves a bar on by so many; without a terminal it shows nothing."""
-    if not console.is_terminal or total <= 0:
+    if not console.is_terminal or console.quiet or total <= 0:
         yield lambda amount: None
         return
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn

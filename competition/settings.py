@@ -11,7 +11,9 @@ import tomli_w
 
 from competition.atomic import write_text
 from competition.config import CompetitionConfig, Config, PredictConfig
+from competition.console import errors
 from competition.errors import CompetitionError, choose
+from competition.processes import RANK
 
 COMPETITION_FILE = Path("competition.toml")
 RECIPES = Path(__file__).parent / "recipes"
@@ -97,7 +99,7 @@ def _explained(model: type[pydantic.BaseModel], problem: Any, where: str) -> str
 def _from_flags(model: type[Model], argv: list[str], default: Model, prog: str | None = None) -> Model:
     import tyro
 
-    return tyro.cli(model, prog=prog, args=argv, default=default, description=_description(model))
+    return tyro.cli(model, prog=prog, args=argv, default=default, description=_description(model), console_outputs=RANK == 0)
 
 
 def _description(model: type[pydantic.BaseModel]) -> str:
@@ -123,7 +125,7 @@ def _competition_file(source: str | None) -> Tree:
     section = tree.get("competition", {})
     its = section.get("source") if isinstance(section, dict) else None  # what is no section is an error soon after
     if source is not None and its is not None and source != its:
-        print(f"{COMPETITION_FILE} is about {its!r} and is left out: {source!r} was asked for", file=sys.stderr)
+        errors.print(f"{COMPETITION_FILE} is about {its!r} and is left out: {source!r} was asked for", markup=False)
         return {}
     return tree
 

@@ -13,6 +13,7 @@ from typing import IO
 
 from competition.config import Config
 from competition.console import progress, say
+from competition.processes import LAUNCHED, cores
 from folds.budget import share_of
 from folds.run import Run
 from folds.stop import PARENT
@@ -22,14 +23,14 @@ LOG = "train.log"
 
 def at_once_of(config: Config, folds: int, device: str) -> tuple[int, int]:
     """How many folds to train at once, and the threads of each. auto: on a CPU as many as there are cores, for a fold on one
-    thread does more than half of what it does on two; elsewhere one, as for a probe, whose folds share their looks at the images."""
+    thread does more than half of what it does on two; elsewhere one, as for a probe, whose folds share their looks at the images.
+    Processes that train together have one fold at a time."""
     machine = config.machine
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     at_once = machine.parallel_folds
     if at_once == "auto":
-        at_once = cores if device == "cpu" and config.optim.method == "train" else 1
-    at_once = max(1, min(at_once, folds))
-    return at_once, max(1, cores // at_once) if machine.threads == "auto" else machine.threads
+        at_once = cores() if device == "cpu" and config.optim.method == "train" else 1
+    at_once = 1 if LAUNCHED else max(1, min(at_once, folds))
+    return at_once, max(1, cores() // at_once) if machine.threads == "auto" else machine.threads
 
 
 @dataclass

@@ -2,21 +2,24 @@
 
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType
 
 from competition.console import errors
 
 PARENT = "TRAIN_PARENT_PID"  # set for the processes that train one fold each, which stop when the one that started them is gone
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
     """Called: whether to stop. A second Ctrl-C stops at once, and loses what came after the last saved state."""
 
-    def __init__(self) -> None:
+    def __init__(self, agreed: Callable[[float], float] = float) -> None:
+        """agreed: given the signal that came here (0: none), that of the several processes that ask at the same step."""
         self.received: signal.Signals | None = None
+        self.agreed, self.signal = agreed, 0
         self.parent = int(os.environ.get(PARENT, "0"))
-        for number in EXIT_CODES:
+        for number in SIGNALS:
             signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
@@ -29,8 +32,9 @@ class StopRequest:
     def __call__(self) -> bool:
         if self.parent and os.getppid() != self.parent:
             self.received = signal.SIGTERM
-        return self.received is not None
+        self.signal = int(self.agreed(self.received or 0))
+        return self.signal > 0
 
     @property
     def exit_code(self) -> int:
-        return EXIT_CODES[self.received or signal.SIGINT]
+        return 128 + self.signal

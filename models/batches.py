@@ -51,10 +51,16 @@ class TrainBatches(Dataset):
         """rows: which rows of pixels to train on; share: (this process, number of processes), each takes its part of every batch.
 
         chances: of each of rows to be drawn, sum 1; None: an epoch shows each row once. calm: what transforms the calm batches.
+
+        Raises: ModelError where a batch has not an image for each process.
         """
         self.calm = transform if calm is None else calm
         self.pixels, self.rows, self.transform, self.chances = pixels, rows, transform, chances
         self.batch, self.seed, self.share = min(batch, len(rows)), seed, share
+        if 0 < self.batch < share[1]:
+            raise ModelError(
+                f"a batch of {self.batch} images (--optim.batch {batch}, {len(rows)} rows) is not enough for {share[1]} processes"
+            )
         self._order = (-1, rows)  # the epoch whose order it is
 
     @property

@@ -6,13 +6,18 @@ The learning rate follows it, so that it reaches its end when the time does, wha
 import math
 import time
 
+from models.together import of_main
+
 HELD_OUT_COST = 0.4  # of a training image, before it was measured
 MEASURED_SHARE = 0.1  # of the time so far, that validation may take before the end, where there is a budget
 LAST_SECONDS = 1.0  # to write the checkpoint and to end
 
 
 class Clock:
-    """Of one fold. What its steps and its validation take is measured on the way, and kept free at the end."""
+    """Of one fold. What its steps and its validation take is measured on the way, and kept free at the end.
+
+    Of processes that train together, the main one's is what all go by.
+    """
 
     def __init__(self, epochs: int, steps: int, held_share: float, deadline: float = math.inf, done: int = 0, before: float = 0.0) -> None:
         """steps: an epoch; held_share: held-out rows a training row; deadline: in time.monotonic's seconds; inf: none.
@@ -36,13 +41,13 @@ class Clock:
         last = self.measuring or step * self.steps * self.held_share * HELD_OUT_COST
         ends = self.deadline - LAST_SECONDS - last - step
         by_time = self.before + (1 - self.before) * (now - self.begun) / (ends - self.begun) if ends > self.begun else 1.0
-        self.furthest = max(self.furthest, by_steps, by_time)
+        self.furthest = of_main(max(self.furthest, by_steps, by_time))
         return self.furthest
 
     def worth_measuring(self) -> bool:
         """Whether a validation between two epochs costs little beside the training since the last."""
         since = time.monotonic() - self.measured
-        return self.deadline == math.inf or self.measuring < since * MEASURED_SHARE
+        return self.deadline == math.inf or bool(of_main(self.measuring < since * MEASURED_SHARE))
 
     def now(self) -> float:
         """Seconds by its own watch, for `measured_since`."""

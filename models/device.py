@@ -1,24 +1,29 @@
 """What this machine computes with: device, mixed precision, threads, workers."""
 
-import os
+from datetime import timedelta
 
 import cv2
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import InitProcessGroupKwargs, KwargsHandler, parse_flag_from_env
 
 from competition.config import DeviceConfig, MachineConfig
+from competition.processes import LAUNCHED, ON_THIS_MACHINE, cores
 from models.errors import ModelError
 
+WAITS = timedelta(days=1)  # of several processes for one: decoding and probing all images are the main one's alone
 TORCH_TYPE = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # of an Accelerator's mixed precision
 
 
 def device_of(machine: DeviceConfig) -> torch.device:
-    """The device asked for; auto: cuda, else mps, else cpu.
+    """The device asked for; auto: cuda, else mps, else cpu, as for `accelerate launch --cpu`.
 
     Raises: ModelError where there is no such device.
     """
     if machine.device == "auto":
+        if parse_flag_from_env("ACCELERATE_USE_CPU"):
+            return torch.device("cpu")
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
     there = {"cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))}
     there |= {"cuda"} if torch.cuda.is_available() else set()
@@ -41,20 +46,34 @@ def amp_of(machine: DeviceConfig, device: torch.device) -> str:
 
 
 def accelerator_for(machine: DeviceConfig) -> Accelerator:
-    """The Accelerator that trains with these settings; it also sets the threads of this process."""
+    """The Accelerator that trains with these settings; it also sets the threads of this process.
+
+    Raises: ModelError where there is no such device, or not for each of the processes that train together.
+    """
     device = device_of(machine)
     amp = amp_of(machine, device)
-    torch.set_num_threads(threads_of(machine))
+    several: list[KwargsHandler] = []
+    if LAUNCHED:
+        if device.type != "cpu" and (str(device) != "cuda" or torch.cuda.device_count() < ON_THIS_MACHINE):
+            raise ModelError(
+                f"--machine.device {machine.device}: {ON_THIS_MACHINE} processes take a CUDA GPU each, and this machine has "
+                f"{torch.cuda.device_count()}; --machine.device cpu lets them share the CPU"
+            )
+        # what they agree on goes by the CPU, so that no GPU is waited for
+        backend = "gloo" if device.type == "cpu" else "cuda:nccl,cpu:gloo"
+        several = [InitProcessGroupKwargs(backend=backend, timeout=WAITS)]
     cv2.setNumThreads(0)  # single images are too small to share out
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)
     if AcceleratorState._shared_state and AcceleratorState().num_processes == 1:
         AcceleratorState._reset_state(reset_partial_state=True)  # a second run in one process may ask for other settings
-    return Accelerator(mixed_precision="no" if amp == "off" else amp, cpu=device.type == "cpu")
+    accelerator = Accelerator(mixed_precision="no" if amp == "off" else amp, cpu=device.type == "cpu", kwargs_handlers=several)
+    torch.set_num_threads(threads_of(machine))  # after Accelerate, which has a number of its own for several processes
+    return accelerator
 
 
 def threads_of(machine: DeviceConfig) -> int:
-    """Threads to compute with; auto: the cores that this process may use."""
+    """Threads to compute with; auto: the cores that are this process's."""
     return cores() if machine.threads == "auto" else machine.threads
 
 
@@ -63,8 +82,3 @@ def workers_of(machine: MachineConfig, device: torch.device) -> int:
     if machine.workers != "auto":
         return machine.workers
     return 0 if device.type == "cpu" else max(0, min(8, cores() - 1))
-
-
-def cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,6 +8,7 @@ import io
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from timm.utils import ModelEmaV3
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
@@ -23,6 +25,7 @@ from torch.utils.tensorboard import SummaryWriter
 from competition.atomic import write_text
 from competition.console import progress, say
 from competition.metrics import METRICS, score
+from competition.processes import PROCESSES, RANK
 from models import checkpoint
 from models.augment import pipeline
 from models.backbones import last_layer, network_of
@@ -40,6 +43,7 @@ from models.mixing import mixing
 from models.optim import optimizer_for
 from models.sam import sharpest
 from models.schedules import SCHEDULES, plateau_factor
+from models.together import gathered, share_buffers
 
 STATE = "resume/state.safetensors"
 
@@ -48,7 +52,8 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     """What the fold came to, after model.safetensors and model.json are in the job's directory.
 
     stop() is asked at every step; once it is true the state is saved and Stopped raised. A state that lies in the directory is
-    continued, and ends bit for bit (on a CPU) as if it had never been interrupted.
+    continued, and ends bit for bit (on a CPU) as if it had never been interrupted. Several processes take a part of every batch and of
+    the held-out rows each (models/together.py); the main one writes.
 
     Raises: ModelError where the loss is no longer finite, or settings do not fit; Stopped.
     """
@@ -67,6 +72,9 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     ema = ModelEmaV3(network, decay=optim.ema, use_warmup=True) if optim.ema else None
     swa = AveragedModel(network, use_buffers=True) if optim.average_last else None
     bare = network
+    freezing.train(1)  # of several processes, each looks here at what will learn
+    waiting = DistributedDataParallelKwargs(find_unused_parameters=optim.head_first > 0)  # for the rest to join in
+    accelerator.ddp_handler = waiting  # type: ignore[assignment]
     network, optimizer = accelerator.prepare(network, optimizer)
 
     truth = torch.from_numpy(head.scaled(job.taught)).to(device)
@@ -107,6 +115,12 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
             parts |= {"scaler": accelerator.scaler and accelerator.scaler.state_dict(), "total": total, "history": history, "best": best}
             checkpoint.save_state(job.directory / STATE, {"epoch": epoch, "step": step, "elapsed": elapsed, "position": position, **parts})
 
+    def backward(x: torch.Tensor, y: torch.Tensor, parts: int) -> torch.Tensor:
+        """The loss of a batch, one of so many parts of a step, its gradient added; of several processes, their mean is the batch's."""
+        cost = loss.function(network(x), y, weights) * (len(y) * share[1] / batches.batch)
+        accelerator.backward(cost / parts)
+        return cost.detach()
+
     def kept() -> nn.Module:
         return ema.module if ema else swa.module if swa and swa.n_averaged > 0 else bare
 
@@ -127,7 +141,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
             freezing.train(position)
             fallen = plateau_factor([row["held_out_loss"] for row in history], optim.patience) if optim.schedule == "plateau" else 1.0
             while step < steps and position < 1:
-                torch.manual_seed(seed_of(seed, epoch, step))  # dropout and mixing of this step, resumed or not
+                torch.manual_seed(seed_of(seed, epoch, step) + share[0])  # dropout and mixing of this step, resumed or not
                 factor = fallen * schedule(position, optim.warmup)
                 for group, most in zip(optimizer.param_groups, highest, strict=True):
                     group["lr"] = most * factor
@@ -141,16 +155,16 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                 first = step - step % optim.accumulate
                 last = min(first + optim.accumulate, steps)
                 moves = step + 1 == last
-                cost = loss.function(network(x), y, weights)
-                accelerator.backward(cost / (last - first))
-                total += cost.detach()
+                with nullcontext() if moves else accelerator.no_sync(network):
+                    cost = backward(x, y, last - first)
+                total += accelerator.reduce(cost, "mean")  # type: ignore[operator]
                 if optim.sam:
                     again = [*(again if step > first else []), (x, y)]
                 if moves:
                     if optim.sam:
                         with sharpest(bare, optim.sam):
                             for x, y in again:
-                                accelerator.backward(loss.function(network(x), y, weights) / (last - first))
+                                backward(x, y, last - first)
                     if optim.clip_norm:
                         accelerator.clip_grad_norm_(network.parameters(), optim.clip_norm)
                     optimizer.step()
@@ -159,13 +173,15 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                         ema.update(bare, step=epoch * steps + step)
                 step += 1
                 position = clock.position(epoch * steps + step)
-                advance(len(rows) * accelerator.num_processes)
+                advance(batches.batch)
                 if (step % check_every == 0 or step == steps or position >= 1) and not math.isfinite(float(total)):
                     raise ModelError(_diverged(job, f"epoch {epoch + 1}, step {step}"))
-                if moves and step < steps and position < 1 and (stop() or time.monotonic() - saved >= config.machine.save_seconds):
-                    save(epoch, step, time.monotonic() - started)
-                    saved = time.monotonic()
-                    if stop():
+                if moves and step < steps and position < 1:
+                    stopping = stop()
+                    if stopping or time.monotonic() - saved >= config.machine.save_seconds:
+                        save(epoch, step, time.monotonic() - started)
+                        saved = time.monotonic()
+                    if stopping:
                         raise Stopped
             if swa and position >= 1 - optim.average_last:
                 swa.update_parameters(bare)
@@ -227,9 +243,9 @@ def _measure(
     """Probabilities, loss (models/job.py) and metric of the held-out rows."""
     if not len(job.held_rows):
         return np.zeros((0, len(job.task.classes)), np.float32), math.nan, math.nan
-    probs = predict(
-        [network], [head], job.pixels, job.held_rows, job.task, normalise, batch=2 * int(job.config.optim.batch), autocast=autocast
-    )
+    share_buffers(network)
+    mine, batch = np.array_split(job.held_rows, PROCESSES)[RANK], 2 * int(job.config.optim.batch)
+    probs = gathered(predict([network], [head], job.pixels, mine, job.task, normalise, batch=batch, autocast=autocast))
     if not np.isfinite(probs).all():
         raise ModelError(_diverged(job, "held-out rows"))
     truth = job.truth[job.held_rows]

@@ -12,6 +12,7 @@ from competition.cache import pixels
 from competition.config import Config
 from competition.contest import Competition, Reason
 from competition.metrics import check_metric
+from competition.processes import PROCESSES
 from competition.settings import read_recipe, validated
 from competition.symmetry import symmetry_of
 from models.augment import pipeline
@@ -213,7 +214,11 @@ def plan_lines(
         ],
         ["backbone", f"{config.model.backbone}, weights {config.model.weights}, {config.data.size_px} px, {config.data.channels} channels"],
         _method_line(config),
-        ["device", f"{device.type}, mixed precision {amp_of(config.machine, device)}, {at_once} fold{'s' * (at_once > 1)} at once"],
+        [
+            "device",
+            f"{device.type}, mixed precision {amp_of(config.machine, device)}, {at_once} fold{'s' * (at_once > 1)} at once"
+            + (f", {PROCESSES} processes together" if PROCESSES > 1 else ""),
+        ],
         ["run", str(directory)],
     ]
     if config.optim.budget:
@@ -248,7 +253,10 @@ def look(contest: Competition) -> tuple[int, int]:
 
 
 def seconds_per_image(config: Config, outputs: int, threads: int | None = None) -> float:
-    """Seconds a training image costs this device and network, from one warm-up step and the faster of two more."""
+    """Seconds a training image costs this device and network, from one warm-up step and the faster of two more.
+
+    Of processes that train together, each does a part of the images at the same time.
+    """
     device = device_of(config.machine)
     torch.set_num_threads(threads or threads_of(config.machine))
     spec = input_spec(config.model.backbone, int(config.data.size_px), int(config.data.channels))
@@ -263,7 +271,7 @@ def seconds_per_image(config: Config, outputs: int, threads: int | None = None) 
         if device.type == "cuda":
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - started)
-    return min(taken[1:]) / len(x)
+    return min(taken[1:]) / len(x) / PROCESSES
 
 
 def _planned_before(config: Config, contest: Competition) -> Config:

@@ -31,6 +31,7 @@ from models.errors import ModelError
 from models.heads import Head, head_for
 from models.job import Fitted, FoldJob, Stopped, save_checkpoint, table_loss
 from models.losses import class_weights
+from models.together import main_first
 from models.tta import VIEW_SETS, VIEWS
 
 LINK = {"binary": "softmax", "multiclass": "softmax", "ordinal": "softmax", "multilabel": "sigmoid", "regression": "identity"}
@@ -52,7 +53,8 @@ def probe(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lam
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     views = VIEW_SETS["identity" if config.augment.symmetry == "none" else "hflip"]
     parts = [part for part in (job.pixels, job.more_pixels) if part is not None]
-    features = np.concatenate([embed(network, part, job, accelerator, views) for part in parts], axis=1)
+    with main_first():  # the others find in the cache what it saw
+        features = np.concatenate([embed(network, part, job, accelerator, views) for part in parts], axis=1)
     if stop():
         raise Stopped
 

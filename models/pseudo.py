@@ -17,6 +17,7 @@ from competition.console import say
 from competition.contest import Competition
 from models.ensemble import predict_test
 from models.job import FoldJob
+from models.together import main_first
 
 FILE = "pseudo.npy"
 
@@ -28,16 +29,16 @@ def with_pseudo(job: FoldJob, teacher: Path, contest: Competition) -> FoldJob:
 
     Raises: ModelError where the teacher is damaged or about other classes.
     """
-    kept = job.directory / FILE
-    if kept.is_file():
-        told = np.load(kept, allow_pickle=False)
-    else:
-        told = predict_test([teacher], contest, "auto", job.config.machine)[0].to_numpy(dtype=np.float32)
-        with replacing(kept) as part, part.open("wb") as file:
-            np.save(file, told, allow_pickle=False)
+    kept, spec, cache = job.directory / FILE, job.spec, job.config.machine.cache / contest.name
+    with main_first():
+        seen = pixels(contest.images, contest.test, spec.size_px, spec.channels, spec.interpolation, cache)
+        if kept.is_file():
+            told = np.load(kept, allow_pickle=False)
+        else:
+            told = predict_test([teacher], contest, "auto", job.config.machine)[0].to_numpy(dtype=np.float32)
+            with replacing(kept) as part, part.open("wb") as file:
+                np.save(file, told, allow_pickle=False)
     sure = told.max(axis=1) >= job.config.data.pseudo_sure if job.task.one_of_many else np.ones(len(told), dtype=bool)
     say(f"{job.name}  {int(sure.sum()):,} of {len(told):,} test images are trained on, labelled by {teacher}")
-    spec = job.spec
-    seen = pixels(contest.images, contest.test, spec.size_px, spec.channels, spec.interpolation, job.config.machine.cache / contest.name)
     rows = np.concatenate([job.train_rows, len(job.taught) + np.flatnonzero(sure)])
     return replace(job, taught=np.concatenate([job.taught, told]), train_rows=rows, more_pixels=seen)

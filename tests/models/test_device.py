@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from competition.config import MachineConfig
-from models.device import accelerator_for, amp_of, cores, device_of, threads_of, workers_of
+from competition.processes import cores
+from models.device import accelerator_for, amp_of, device_of, threads_of, workers_of
 from models.errors import ModelError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

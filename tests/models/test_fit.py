@@ -185,7 +185,7 @@ def test_a_fold_that_was_killed_goes_on_from_its_last_saved_state(tmp_path: Path
 
     job = job_of(tmp_path / "parts", machine={"save_seconds": 0.0})
     with pytest.raises(KeyboardInterrupt):
-        run(job, killed(9))
+        run(job, killed(5))
     state = load_state(job.directory / STATE)
     assert state is not None
     assert (state["epoch"], state["step"]) != (0, 0)

@@ -1,0 +1,22 @@
+"""Which of the processes that train together this is, and its share of the machine, as what started them set it.
+
+That is torchrun, accelerate launch, or mpirun (by which accelerate launch starts several on CPUs; the names of Intel's and Open MPI).
+"""
+
+import os
+
+
+def _told(otherwise: int, *names: str) -> int:
+    return next((int(os.environ[name]) for name in names if name in os.environ), otherwise)
+
+
+PROCESSES = _told(1, "WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
+LAUNCHED = PROCESSES > 1 or "LOCAL_RANK" in os.environ  # torchrun may also start a single one
+RANK = _told(0, "RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK") if LAUNCHED else 0  # 0: the main process, which alone writes and speaks
+ON_THIS_MACHINE = _told(1, "LOCAL_WORLD_SIZE", "MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE")
+
+
+def cores() -> int:
+    """Cores for this process: those that it may run on, shared out over the processes of this machine."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, there // ON_THIS_MACHINE)
