@@ -5,6 +5,7 @@ as if it were not there.
 """
 
 import atexit
+import gc
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -23,14 +24,22 @@ T = TypeVar("T")
 
 
 def join(machine: DeviceConfig) -> None:
-    """Waits until all are there, and has this process take its leave in whatever way it ends."""
+    """Waits until all are there."""
     if LAUNCHED:
-        from torch.distributed import destroy_process_group
+        import torch.distributed.nn  # noqa: F401 (imported later, its functions would hold the group, as a default, beyond the end)
 
         from models.device import accelerator_for
 
         accelerator_for(machine)
-        atexit.register(destroy_process_group)
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Ends torch's threads while Python is still there: one that frees a tensor later aborts the process, whose exit code is lost."""
+    from torch.distributed import destroy_process_group
+
+    destroy_process_group()
+    gc.collect()  # the group ends with the last that holds it, networks that were trained among them
 
 
 @contextmanager

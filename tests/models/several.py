@@ -1,5 +1,6 @@
 """What the processes of test_together.py run, each of them: python -m torch.distributed.run ... -m tests.models.several DIRECTORY."""
 
+import atexit
 import sys
 import time
 from collections.abc import Callable
@@ -9,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from competition.config import DeviceConfig
 from competition.processes import RANK
 from models.device import accelerator_for
 from models.fit import fit
 from models.job import Fitted, FoldJob, Stopped
-from models.together import largest
+from models.together import join, largest
 from tests.models.examples import job_of
 
 SGD: dict[str, Any] = {"optimizer": "sgd", "lr": 0.1, "epochs": 3, "batch": 16}
@@ -42,8 +44,15 @@ def trained(job: FoldJob, stop: Callable[[], bool] = lambda: False) -> Fitted:
     return fit(job, accelerator_for(job.config.machine), stop)
 
 
+def threads() -> str:
+    """The names of all threads of this process, also of those that Python does not know."""
+    return " ".join(path.read_text(encoding="utf-8").strip() for path in Path("/proc/self/task").glob("*/comm"))
+
+
 def main() -> None:
     place, asked = Path(sys.argv[1]), [0]
+    atexit.register(lambda: (place / f"threads of {RANK}").write_text(threads(), encoding="utf-8"))
+    join(DeviceConfig(device="cpu"))
     for name, settings in ALIKE.items():
         trained(job_for(place / name, **settings))
     norms = trained(job_for(place / "norms", **NORMS))

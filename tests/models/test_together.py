@@ -44,13 +44,17 @@ def start(command: list[str], place: Path, **environment: str) -> subprocess.Pop
     return subprocess.Popen(command, cwd=place, env=whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def start_two(place: Path, *flags: str) -> list[subprocess.Popen[str]]:
-    """Two processes of train.py, as a launcher starts them, but that each is left to end by itself."""
+BY_TORCHRUN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+BY_MPI = ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE")
+
+
+def start_two(place: Path, names: tuple[str, ...], *flags: str) -> list[subprocess.Popen[str]]:
+    """Two processes of train.py, with what a launcher tells each by these names, but each left to end by itself."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = str(free.getsockname()[1])
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": port}
-    return [start([sys.executable, *TRAIN, *flags], place, RANK=rank, LOCAL_RANK=rank, **shared) for rank in "01"]
+    told = [dict(zip(names, (rank, rank, "2", "2"), strict=True)) for rank in "01"]
+    return [start([sys.executable, *TRAIN, *flags], place, MASTER_ADDR="localhost", MASTER_PORT=port, **each) for each in told]
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +105,20 @@ def test_the_clock_of_the_main_process_is_that_of_all(two: Path) -> None:
     assert 1 <= len(history(job_for(two / "clock"))) < 1000
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are listed in /proc")
+def test_no_thread_of_torch_is_left_when_python_ends(two: Path) -> None:
+    """One that is would abort the process now and then, whose exit code were lost."""
+    for rank in (0, 1):
+        left = (two / f"threads of {rank}").read_text(encoding="utf-8")
+        assert "python" in left
+        assert "gloo" not in left
+
+
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a run lies whose second process was sent a SIGTERM."""
     place = tmp_path_factory.mktemp("stopped")
-    both = start_two(place, "--optim.epochs", "1000")
+    both = start_two(place, BY_TORCHRUN, "--optim.epochs", "1000")
     until = time.monotonic() + SECONDS
     while not list(place.glob("runs/digits/*/fold0/resume/state.safetensors")) and time.monotonic() < until:
         time.sleep(0.1)
@@ -119,15 +132,15 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_fold_that_is_held_by_another_command_ends_all(stopped: Path) -> None:
     (fold,) = stopped.glob("runs/digits/*/fold0")
     with FileLock(fold / ".lock"):
-        both = start_two(stopped, "--optim.epochs", "1000")
+        both = start_two(stopped, BY_MPI, "--optim.epochs", "1000")
         told = [ended(each) for each in both]
     assert [each.returncode for each in both] == [2, 2], told
     assert [text.count("another process is training this fold") for text in told] == [1, 0]
 
 
 def test_the_walk_by_accelerate_launch(tmp_path: Path) -> None:
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--main_process_port", "0"]
-    launched = start([*launch, *TRAIN, "--optim.epochs", "2", "--fold", "0,1", "--machine.parallel-folds", "2"], tmp_path)
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0"]
+    launched = start([*launch, *TRAIN, "--machine.device", "cpu", "--optim.epochs", "2", "--fold", "0,1"], tmp_path)
     told = ended(launched)
     assert launched.returncode == 0, told
     assert [told.count(f"fold {fold}  epoch 2/2") for fold in (0, 1)] == [1, 1]
