@@ -28,6 +28,7 @@ from models.augment import pipeline
 from models.backbones import last_layer, network_of
 from models.batches import Joined, Normalise, TrainBatches, chances_of, seed_of
 from models.clock import Clock
+from models.columns import beside, width_of
 from models.device import TORCH_TYPE, workers_of
 from models.diagnosis import diagnose
 from models.errors import ModelError
@@ -57,7 +58,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     loss = loss_for(optim.loss, task)[1]
     head = head_for(loss.link, task, job.taught[job.train_rows])
     model, spec = config.model, job.spec
-    network = network_of(model, head.outputs(task), spec)
+    network = network_of(model, head.outputs(task), spec, width_of(job.columns))
     check_sides(network, spec, config.data.start_share)
     freezing = Freezing(network, model, last_layer(network) if optim.head_first else "", optim.head_first)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -69,6 +70,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     network, optimizer = accelerator.prepare(network, optimizer)
 
     truth = torch.from_numpy(head.scaled(job.taught)).to(device)
+    look_up = beside(job.numbers, device)
     weights = class_weights(optim.class_weights, job.taught[job.train_rows], task)
     weights = weights if weights is None else weights.to(device)
     mix = mixing(config.augment, task)
@@ -133,12 +135,12 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                 if optim.head_first and step:  # at the share of the run when the rest joins in
                     freezing.train(position)
                 x = resized(normalise(images), side_at(position, spec.size_px, config.data.start_share))
-                y = smooth(truth[rows.to(device)], optim.label_smoothing, task)
+                y, columns = smooth(truth[rows.to(device)], optim.label_smoothing, task), look_up(rows)
                 if mix and position < calm_from:
-                    x, y = mix(x, y)
+                    x, y, *columns = mix(x, y, *columns)
                 first = step - step % optim.accumulate
                 moves = step + 1 in (first + optim.accumulate, steps)
-                cost = loss.function(network(x), y, weights)
+                cost = loss.function(network(x, *columns), y, weights)
                 accelerator.backward(cost / (min(first + optim.accumulate, steps) - first))
                 total += cost.detach()
                 if moves:
@@ -218,9 +220,8 @@ def _measure(
     """Probabilities, loss (models/job.py) and metric of the held-out rows."""
     if not len(job.held_rows):
         return np.zeros((0, len(job.task.classes)), np.float32), math.nan, math.nan
-    probs = predict(
-        [network], [head], job.pixels, job.held_rows, job.task, normalise, batch=2 * int(job.config.optim.batch), autocast=autocast
-    )
+    batch, numbers = 2 * int(job.config.optim.batch), [job.numbers]
+    probs = predict([network], [head], job.pixels, job.held_rows, job.task, normalise, batch=batch, autocast=autocast, numbers=numbers)
     if not np.isfinite(probs).all():
         raise ModelError(_diverged(job, "held-out rows"))
     truth = job.truth[job.held_rows]
