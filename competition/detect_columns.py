@@ -90,8 +90,8 @@ def _sides(
         elsewhere = [own.frame, *(other.frame for name, other in tables.items() if name != path)]
         if path == own.path:  # it may have the test rows too, without an answer
             wanted = any((frame[name] == "").any() for name in targets if name in frame.columns)
-        else:
-            wanted = any(len(set(frame.columns) & set(other.columns) - {""}) > 1 for other in elsewhere)
+        else:  # a table of all images serves both sides alone
+            wanted = role_of_file(path) is None or any(len(set(frame.columns) & set(other.columns) - {""}) > 1 for other in elsewhere)
         if not wanted or not len(frame):
             continue
         parts: list[tuple[Role, set[str], list[Side]]] = [("train", set(own.place_of), of_train), ("test", test, of_test)]
