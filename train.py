@@ -22,6 +22,7 @@ STARTED = time.monotonic()
 def train(config: Config) -> int:
     """The exit code, after the asked folds are trained, scored and in the ledger."""
     from competition.load import load
+    from competition.tabular import chosen
     from folds.audit_files import audit_first
     from folds.budget import end_of, share_of
     from folds.corrections import corrected
@@ -87,6 +88,7 @@ def train(config: Config) -> int:
                 directory=directory,
                 taught=taught,
                 tuning_rows=tuning_rows(fold_of, fold, kept),
+                tabular=chosen(contest.tabular, config),
                 deadline=time.monotonic() + share_of(end, len(pending) - place),
             )
             if teacher:

@@ -26,6 +26,14 @@ def flag(name: str) -> object:
     return tyro.conf.arg(name=name, prefix_name=False)
 
 
+def _as_words(value: object) -> object:
+    """A TOML file may say columns = "none" for a list of one word."""
+    return (value,) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(_as_words)]
+
+
 class Section(pydantic.BaseModel):
     """Frozen; an unknown key and a number that is not finite are errors."""
 
@@ -79,6 +87,9 @@ class DataConfig(Section):
     """Side of the square that images are resized to, pixels."""
     channels: Count | Auto = "auto"
     """1: grey, 3: RGB, more: as the images have them; auto: grey where all looked-at images are."""
+    columns: Words = ("auto",)
+    """Columns of the tables (age, sex, site) that join what the backbone sees: auto: all of use that training and test rows both have;
+    none: images alone; or their names."""
     start_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Progressive resizing: the share of the side that batches have at first; it grows over the first two thirds of the run."""
     corrections: str = ""
@@ -123,6 +134,8 @@ class ModelConfig(Section):
     """Stochastic depth, where the backbone has it."""
     pool: Literal["native", "avg", "max", "catavgmax", "gem"] = "native"
     """How a timm backbone's map of features becomes one row: gem: a mean of powers, learned; native: as it does it itself."""
+    column_units: Annotated[int, Field(ge=0)] = 64
+    """Width of the layer of their own that columns go through before they join the features; 0: they join as they are."""
     freeze: tuple[str, ...] = ()
     """Parts that stay as they are, with their batch-norm statistics: conv_stem, blocks.0; `python -m models summary` names them."""
     freeze_norm: bool = False

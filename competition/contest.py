@@ -8,6 +8,7 @@ import pandas as pd
 
 from competition.config import CompetitionConfig
 from competition.images import ImageSource
+from competition.tabular import Tabular
 from competition.task import Task
 
 Answer = Literal["probability", "probabilities", "label", "labels", "ranked", "number"]
@@ -55,6 +56,7 @@ class Competition:
     test:  columns `id` (text, unique, spelled as the submission spells it) and `image`.
     test_truth: as `truth` for `test`, where the test folder carries labels itself; shown, never trained on.
     groups: row by row with `train`; rows of one value show the same patient or thing and belong into one fold. None: nothing says so.
+    tabular: the columns that training and test rows both have; None: there are none of use.
     settled: the question with every guess written out; asking it gives the same competition.
     """
 
@@ -70,6 +72,7 @@ class Competition:
     reasons: tuple[Reason, ...] = ()
     groups: pd.Series | None = None
     test_truth: np.ndarray | None = None
+    tabular: Tabular | None = None
     notes: tuple[str, ...] = field(default=())
     settled: CompetitionConfig | None = None
 

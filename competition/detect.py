@@ -13,6 +13,7 @@ import pandas as pd
 
 from competition.config import CompetitionConfig
 from competition.contest import Competition, Reason
+from competition.detect_columns import find_columns
 from competition.detect_groups import find_groups
 from competition.detect_labels import FOLDERS, NAMES, Rows, folder_rows, image_tables, label_table, name_rows, table_rows
 from competition.detect_other import many_an_id, refuse_confidences, refuse_places
@@ -84,6 +85,7 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     submission, answer_reason = find_submission(target, sample, test.ids, ask)
     metric = find_metric(name, target, sample, submission, ask)
     groups, group_reason = find_groups(frame, target.columns)
+    tabular, column_reasons, left_out = find_columns(train, target.kept, test.images, target.columns, tables, index, sample)
     notes += [*merged, *test.notes, *([f"{left:,} rows of {train.where} have no label: they are left out"] if left else [])]
     notes += tables.notes
     notes += [f"{path} was not opened: the folder of its name stands beside it" for path in files.left_out]
@@ -93,6 +95,7 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
         notes.append(f"not used, for their names are of pictures that belong to others: {examples(beside)}")
     if only_in_train := _only_in_train(train, target, test_columns, group_reason):
         notes.append(f"only in {train.where} and not used: {examples(only_in_train)}")
+    notes += left_out
     found = [
         _what_is_there(index, tables),
         *reasons,
@@ -102,6 +105,7 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
         answer_reason,
         metric,
         *([group_reason] if group_reason else []),
+        *column_reasons,
     ]
     return Competition(
         name=name,
@@ -116,6 +120,7 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
         reasons=tuple(found),
         groups=groups,
         test_truth=test_truth,
+        tabular=tabular,
         notes=tuple(notes),
         settled=ask.model_copy(
             update={

@@ -72,7 +72,7 @@ def find_groups(train: pd.DataFrame, targets: Sequence[str]) -> tuple[pd.Series 
     """
     counts: dict[str, int] = {}
     for name in train.columns:
-        if name in ("id", "image", *targets) or not _is_called_so(name):
+        if name in ("id", "image", *targets) or not called_as_a_group(name):
             continue
         sizes = train[name].value_counts()
         if FEWEST_GROUPS <= len(sizes) < len(train) and sizes.drop("", errors="ignore").max() <= LARGEST_SHARE * len(train):
@@ -88,7 +88,8 @@ def find_groups(train: pd.DataFrame, targets: Sequence[str]) -> tuple[pd.Series 
     return groups, Reason("groups", name, why, sure=False)
 
 
-def _is_called_so(name: str) -> bool:
+def called_as_a_group(name: str) -> bool:
+    """Whether a column is called after whom or what images show."""
     said = set(words(name))
     if not MEASURE_WORDS.isdisjoint(said):
         return False

@@ -11,6 +11,7 @@ from competition.console import console, say, table
 from competition.contest import Competition
 from competition.damage import look_for_damage
 from competition.errors import CompetitionError
+from competition.tabular import Tabular
 
 LOOKED_AT_IMAGES = 40
 SHOWN_CLASSES = 12
@@ -30,6 +31,13 @@ def show(competition: Competition) -> None:
         say(line)
     right = (1, 2, 3, 4, 5) if competition.task.kind == "regression" else (1, 2)
     table("targets" if competition.task.kind == "regression" else "classes", *class_rows(competition), right=right)
+    if competition.tabular:
+        table(
+            "columns beside the images",
+            ["name", "holds", "values", "missing", "in the test"],
+            column_rows(competition.tabular),
+            right=(2, 3, 4),
+        )
     submission = competition.submission
     repeats = len(submission.rows) - len(competition.test)
     say(
@@ -98,6 +106,21 @@ def class_rows(competition: Competition) -> tuple[list[str], list[list[str]]]:
         rest = counts[order[SHOWN_CLASSES:]]
         rows.append([f"and {len(rest):,} more", f"{int(rest.min()):,} to {int(rest.max()):,}", "", ""])
     return ["name", "images", "share", ""], rows
+
+
+def column_rows(tabular: Tabular) -> list[list[str]]:
+    """Rows of the table of columns: the different values of training, and the share of missing cells in training and test."""
+    rows = [
+        [
+            name,
+            kind,
+            f"{len(set(tabular.train[name]) - {''}):,}",
+            *(f"{(part[name] == '').mean():.1%}" for part in (tabular.train, tabular.test)),
+        ]
+        for name, kind in tabular.kinds.items()
+    ]
+    more = [[f"and {len(rows) - SHOWN_CLASSES} more", "", "", "", ""]] if len(rows) > SHOWN_CLASSES else []
+    return [*rows[:SHOWN_CLASSES], *more]
 
 
 def toml_text(competition: Competition, source: str) -> str:

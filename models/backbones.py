@@ -17,11 +17,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
-from torch.nn import functional
 
 from competition.config import ModelConfig
 from competition.errors import choose
 from models.errors import ModelError
+from models.joint import blank, join_columns
 from models.pooling import set_pool, several_dropouts
 from models.small import SMALL
 
@@ -93,21 +93,31 @@ def build(
     drop_path: float = 0.0,
     pool: str = "native",
     drop_samples: int = 1,
+    numbers: int = 0,
+    units: int = 0,
 ) -> nn.Module:
-    """The network: N x C x H x W -> N x K.
+    """The network: N x C x H x W -> N x K. numbers: of the columns that it takes beside each image (N x D), units: of their own layer.
 
     Raises: ModelError where weights cannot be had or do not fit, or the backbone does not take such input.
     """
     family, name = split_name(backbone)
     check_weights(backbone, weights)
     try:
-        once = drop if drop_samples == 1 else 0.0
+        hooked = drop_samples > 1 or (family == "torchvision" and drop > 0)  # torchvision's have no such setting
+        once = 0.0 if hooked else drop
         network = FAMILIES[family].build(name, outputs, spec.channels, weights, spec.size_px, once, drop_path)
         if pool != "native":
             set_pool(network, family, pool, outputs)
+        if family != "timm":
+            network.pretrained_cfg = {"classifier": _last(network)}  # type: ignore[assignment]  # where timm's layer-wise rates look for the head
+        last: Any = network.pretrained_cfg.get("classifier")  # type: ignore[union-attr, operator]
+        if numbers or drop_samples > 1:
+            last = last_layer(network)
+        if numbers:
+            join_columns(network, last, numbers, units, outputs, drop)
         network.eval()
         with torch.inference_mode():
-            shape = tuple(network(torch.zeros(1, spec.channels, spec.size_px, spec.size_px)).shape)
+            shape = tuple(network(torch.zeros(1, spec.channels, spec.size_px, spec.size_px), *blank(network)).shape)
     except OSError as error:
         raise ModelError(f"weights {weights!r} of {backbone} cannot be had: {_first_line(error)}. {NO_PRETRAINED}") from error
     except (RuntimeError, ValueError, AssertionError, KeyError, TypeError, SafetensorError) as error:
@@ -115,18 +125,17 @@ def build(
             f"{backbone} with {spec.channels} x {spec.size_px} x {spec.size_px} px and weights {weights!r} cannot be built: "
             f"{_first_line(error)}"
         ) from error
-    if family != "timm":
-        network.pretrained_cfg = {"classifier": _last(network)}  # type: ignore[assignment]  # where timm's layer-wise rates look for the head
     if shape != (1, outputs):
         raise ModelError(f"{backbone} gives {shape} for one image where (1, {outputs}) is needed; it is no classifier")
-    if drop_samples > 1:
-        network.get_submodule(last_layer(network)).register_forward_pre_hook(several_dropouts(drop, drop_samples))
+    if hooked:  # not wrapped: the weights keep their names
+        network.get_submodule(last).register_forward_pre_hook(several_dropouts(drop, drop_samples))
     return network
 
 
-def network_of(model: ModelConfig, outputs: int, spec: InputSpec) -> nn.Module:
-    """The network that a settled [model] asks for; raises as `build` does."""
-    return build(model.backbone, outputs, spec, model.weights, model.drop, model.drop_path, model.pool, model.drop_samples)
+def network_of(model: ModelConfig, outputs: int, spec: InputSpec, numbers: int = 0) -> nn.Module:
+    """The network that a settled [model] asks for, with so many numbers of columns beside each image; raises as `build` does."""
+    dropped = {"drop": model.drop, "drop_path": model.drop_path, "drop_samples": model.drop_samples}
+    return build(model.backbone, outputs, spec, model.weights, pool=model.pool, numbers=numbers, units=model.column_units, **dropped)
 
 
 def last_layer(network: nn.Module) -> str:
@@ -136,7 +145,10 @@ def last_layer(network: nn.Module) -> str:
     """
     name: Any = network.pretrained_cfg.get("classifier")  # type: ignore[union-attr, operator]
     if not isinstance(name, str) or not isinstance(network.get_submodule(name), nn.Linear):
-        raise ModelError(f"{type(network).__name__} does not end in one linear layer, as this needs")
+        raise ModelError(
+            f"{type(network).__name__} does not end in one linear layer, as probes, several dropouts, the head's own rate and columns need "
+            "(--data.columns none: images alone)"
+        )
     return name
 
 
@@ -270,9 +282,6 @@ def _build_torchvision(name: str, outputs: int, channels: int, weights: str, siz
     elif weights != "none":
         _load(network, weights)
     _set_ends(network, channels, outputs)
-    if drop:
-        head = network.get_submodule(_last(network))  # hooked, not wrapped: the weights keep their names
-        head.register_forward_pre_hook(lambda module, inputs: (functional.dropout(inputs[0], drop, module.training),))
     return network
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from competition.atomic import replacing, write_json
 from competition.task import Task
 from models.backbones import InputSpec, build
+from models.columns import Column, width_of
 from models.errors import ModelError
 from models.heads import Head
 
@@ -34,6 +35,7 @@ class Checkpoint:
     symmetry: str
     config: dict[str, Any]
     versions: dict[str, str]
+    columns: tuple[Column, ...] = ()  # what it is given beside images
 
 
 def save(directory: Path, network: nn.Module, checkpoint: Checkpoint) -> None:
@@ -43,7 +45,10 @@ def save(directory: Path, network: nn.Module, checkpoint: Checkpoint) -> None:
     }  # a clone: no two may share memory
     with replacing(directory / "model.safetensors") as part:
         save_file(weights, part, metadata={"format": "pt"})
-    write_json(directory / "model.json", {"format": FORMAT, **asdict(checkpoint)})
+    described = asdict(checkpoint)
+    if not checkpoint.columns:
+        del described["columns"]  # so that a network of images alone is described as before there were columns
+    write_json(directory / "model.json", {"format": FORMAT, **described})
 
 
 def load(directory: Path) -> tuple[nn.Module, Checkpoint]:
@@ -62,8 +67,11 @@ def load(directory: Path) -> tuple[nn.Module, Checkpoint]:
         task = Task(facts["task"]["kind"], tuple(facts["task"]["classes"]))
         spec = InputSpec(**{**facts["spec"], "mean": tuple(facts["spec"]["mean"]), "std": tuple(facts["spec"]["std"])})
         head = Head(facts["head"]["link"], tuple(facts["head"]["shift"]), tuple(facts["head"]["spread"]))
-        checkpoint = Checkpoint(**{**facts, "task": task, "spec": spec, "head": head})
-        network = build(checkpoint.backbone, head.outputs(task), spec, pool=checkpoint.config.get("model", {}).get("pool", "native"))
+        columns = tuple(Column(**{**column, "values": tuple(column["values"])}) for column in facts.get("columns", []))
+        checkpoint = Checkpoint(**{**facts, "task": task, "spec": spec, "head": head, "columns": columns})
+        model = {"pool": "native", "column_units": 0, **checkpoint.config.get("model", {})}
+        beside = {"numbers": width_of(columns), "units": model["column_units"]}
+        network = build(checkpoint.backbone, head.outputs(task), spec, pool=model["pool"], **beside)
         network.load_state_dict(load_file(weights))
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{directory}: the checkpoint is damaged: {error}") from None

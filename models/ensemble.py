@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +14,16 @@ from competition.cache import pixels
 from competition.config import DeviceConfig
 from competition.console import progress
 from competition.contest import Competition
-from competition.errors import choose
+from competition.errors import choose, examples
 from competition.tables import as_table
 from models.batches import Normalise
 from models.checkpoint import Checkpoint, load
+from models.columns import numbers_of
 from models.device import amp_of, device_of, threads_of
 from models.errors import ModelError
 from models.heads import Head
 from models.infer import predict
+from models.joint import Joint
 from models.tta import VIEW_SETS, VIEWS_OF_SYMMETRY
 
 BATCH = 64
@@ -31,7 +34,7 @@ def predict_test(folds: Sequence[Path], contest: Competition, views: str, machin
 
     folds: directories of finished folds of one run. views: a name of VIEW_SETS, or auto: what the run's augmentation allows.
 
-    Raises: ModelError where a checkpoint is damaged or about other classes than the competition's.
+    Raises: ModelError where a checkpoint is damaged, about other classes than the competition's, or needs columns that it has not.
     """
     loaded = [load(directory) for directory in folds]
     first = loaded[0][1]
@@ -40,7 +43,8 @@ def predict_test(folds: Sequence[Path], contest: Competition, views: str, machin
     device = device_of(machine)
     torch.set_num_threads(threads_of(machine))
     names = VIEW_SETS[VIEWS_OF_SYMMETRY[first.symmetry] if views == "auto" else choose("set of views", views, VIEW_SETS)]
-    networks, heads = one_body([network for network, _ in loaded], [checkpoint.head for _, checkpoint in loaded])
+    numbers = [None if contest.tabular is None else numbers_of(checkpoint.columns, contest.tabular.test) for _, checkpoint in loaded]
+    networks, heads, numbers = one_body([network for network, _ in loaded], [checkpoint.head for _, checkpoint in loaded], numbers)
     networks = [network.to(device, memory_format=torch.channels_last) for network in networks]  # type: ignore[call-overload]
     seen = pixels(
         contest.images, contest.test, first.spec.size_px, first.spec.channels, first.spec.interpolation, machine.cache / contest.name
@@ -48,7 +52,17 @@ def predict_test(folds: Sequence[Path], contest: Competition, views: str, machin
     autocast = {"bf16": torch.bfloat16, "fp16": torch.float16, "off": None}[amp_of(machine, device)]
     with progress("predicting", len(seen)) as advance:
         probs = predict(
-            networks, heads, seen, np.arange(len(seen)), contest.task, Normalise(first.spec, device), names, BATCH, autocast, advance
+            networks,
+            heads,
+            seen,
+            np.arange(len(seen)),
+            contest.task,
+            Normalise(first.spec, device),
+            names,
+            BATCH,
+            autocast,
+            advance,
+            numbers,
         )
     return as_table(contest.test["id"].tolist(), probs, contest.task), names
 
@@ -65,23 +79,31 @@ class Heads:
         return torch.stack([head.table(own) for head, own in zip(self.parts, parts, strict=True)]).mean(dim=0)
 
 
-def one_body(networks: Sequence[nn.Module], heads: Sequence[Head]) -> tuple[list[nn.Module], list[Head] | list[Heads]]:
-    """One network for all where they differ in their last layer alone (probes do), so that it looks at each image once; else all."""
+def one_body(
+    networks: Sequence[nn.Module], heads: Sequence[Head], numbers: Sequence[np.ndarray | None]
+) -> tuple[list[nn.Module], list[Head] | list[Heads], list[np.ndarray | None]]:
+    """One network for all where they differ in their last layer alone (probes do), so that it looks at each image once; else all.
+
+    numbers: of each network the columns of all rows (float32, D a row); each fold has its own, by its training rows.
+    """
     last = str(networks[0].pretrained_cfg.get("classifier"))  # type: ignore[union-attr, operator]
     states = [network.state_dict() for network in networks]
-    body = [name for name in states[0] if not name.startswith(f"{last}.")]
+    body = [name for name in states[0] if name not in (f"{last}.weight", f"{last}.bias")]
     end = dict(networks[0].named_modules()).get(last)
-    linear = isinstance(end, nn.Linear) and end.bias is not None
+    linear = isinstance(end, nn.Linear) and end.bias is not None and not (isinstance(end, Joint) and end.units)
     alike = all(torch.equal(states[0][name], state[name]) for state in states[1:] for name in body)
     if not (linear and alike) or len(networks) == 1:
-        return list(networks), list(heads)
-    layers = [network.get_submodule(last) for network in networks]
-    joined = nn.Linear(layers[0].in_features, sum(len(layer.weight) for layer in layers))  # type: ignore[arg-type]
+        return list(networks), list(heads), list(numbers)
+    layers: list[Any] = [network.get_submodule(last) for network in networks]
+    told = [own for own in numbers if own is not None]
+    seen, outputs = layers[0].in_features - (told[0].shape[1] if told else 0), sum(len(layer.weight) for layer in layers)
+    joined = Joint(seen, sum(own.shape[1] for own in told), 0, outputs) if told else nn.Linear(seen, outputs)
     with torch.no_grad():
-        joined.weight.copy_(torch.cat([layer.weight for layer in layers]))  # type: ignore[list-item]
-        joined.bias.copy_(torch.cat([layer.bias for layer in layers]))  # type: ignore[list-item]
+        of_columns = torch.block_diag(*[layer.weight[:, seen:] for layer in layers])
+        joined.weight.copy_(torch.cat([torch.cat([layer.weight[:, :seen] for layer in layers]), of_columns], dim=1))
+        joined.bias.copy_(torch.cat([layer.bias for layer in layers]))
     networks[0].set_submodule(last, joined)
-    return [networks[0]], [Heads(tuple(heads))]
+    return [networks[0]], [Heads(tuple(heads))], [np.hstack(told) if told else None]
 
 
 def _require_fit(directory: Path, checkpoint: Checkpoint, first: Checkpoint, contest: Competition) -> None:
@@ -94,3 +116,11 @@ def _require_fit(directory: Path, checkpoint: Checkpoint, first: Checkpoint, con
         raise ModelError(
             f"{directory}: sees images another way ({checkpoint.spec}) than the run's first fold ({first.spec}); it is no fold of this run"
         )
+    wanted, there = [column.name for column in checkpoint.columns], contest.tabular.names if contest.tabular else ()
+    if missing := [name for name in wanted if name not in there]:
+        raise ModelError(
+            f"{directory}: was trained with the columns {examples(wanted)}; {contest.name} has {examples(missing)} no longer in both its "
+            "training and its test rows (python -m competition inspect tells why)"
+        )
+    if wanted != [column.name for column in first.columns]:
+        raise ModelError(f"{directory}: takes other columns ({examples(wanted)}) than the run's first fold; it is no fold of this run")

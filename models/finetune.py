@@ -12,6 +12,7 @@ from competition.config import ModelConfig
 from competition.errors import choose
 from models.backbones import InputSpec
 from models.errors import ModelError
+from models.joint import blank
 
 GROWN = 2 / 3  # of the run, when the side is the full one
 MULTIPLE_PX = 8
@@ -73,6 +74,6 @@ def check_sides(network: nn.Module, spec: InputSpec, start_share: float) -> None
     network.eval()
     try:
         with torch.inference_mode():
-            network(torch.zeros(1, spec.channels, side, side))
+            network(torch.zeros(1, spec.channels, side, side), *blank(network))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise ModelError(f"--data.start-share {start_share}: this backbone does not take images of {side} px: {error}") from None

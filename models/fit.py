@@ -31,6 +31,7 @@ from models.augment import pipeline
 from models.backbones import last_layer, network_of
 from models.batches import Joined, Normalise, TrainBatches, chances_of, seed_of
 from models.clock import Clock
+from models.columns import beside, width_of
 from models.device import TORCH_TYPE, workers_of
 from models.diagnosis import diagnose
 from models.errors import ModelError
@@ -63,7 +64,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     loss = loss_for(optim.loss, task)[1]
     head = head_for(loss.link, task, job.taught[job.train_rows])
     model, spec = config.model, job.spec
-    network = network_of(model, head.outputs(task), spec)
+    network = network_of(model, head.outputs(task), spec, width_of(job.columns))
     check_sides(network, spec, config.data.start_share)
     freezing = Freezing(network, model, last_layer(network) if optim.head_first else "", optim.head_first)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -78,6 +79,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     network, optimizer = accelerator.prepare(network, optimizer)
 
     truth = torch.from_numpy(head.scaled(job.taught)).to(device)
+    look_up = beside(job.numbers, device)
     weights = class_weights(optim.class_weights, job.taught[job.train_rows], task)
     weights = weights if weights is None else weights.to(device)
     mix = mixing(config.augment, task)
@@ -115,9 +117,9 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
             parts |= {"scaler": accelerator.scaler and accelerator.scaler.state_dict(), "total": total, "history": history, "best": best}
             checkpoint.save_state(job.directory / STATE, {"epoch": epoch, "step": step, "elapsed": elapsed, "position": position, **parts})
 
-    def backward(x: torch.Tensor, y: torch.Tensor, parts: int) -> torch.Tensor:
+    def backward(seen: tuple[torch.Tensor, ...], y: torch.Tensor, parts: int) -> torch.Tensor:
         """The loss of a batch, one of so many parts of a step, its gradient added; of several processes, their mean is the batch's."""
-        cost = loss.function(network(x), y, weights) * (len(y) * share[1] / batches.batch)
+        cost = loss.function(network(*seen), y, weights) * (len(y) * share[1] / batches.batch)
         accelerator.backward(cost / parts)
         return cost.detach()
 
@@ -132,7 +134,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     stream = batches.stream(
         epoch, step, epochs, workers_of(config.machine, device), device.type == "cuda", lambda done: clock.position(done) >= calm_from
     )
-    again: list[tuple[torch.Tensor, torch.Tensor]] = []  # what SAM looks at twice
+    again: list[tuple[tuple[torch.Tensor, ...], torch.Tensor]] = []  # what SAM looks at twice
     position, measured, seconds = clock.position(epoch * steps + step), None, elapsed
     if position >= 1 and not history:
         say(f"{job.name}  has no time to be trained; a longer --budget is needed")
@@ -149,22 +151,22 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                 if optim.head_first and step:  # at the share of the run when the rest joins in
                     freezing.train(position)
                 x = resized(normalise(images), side_at(position, spec.size_px, config.data.start_share))
-                y = smooth(truth[rows.to(device)], optim.label_smoothing, task)
+                y, columns = smooth(truth[rows.to(device)], optim.label_smoothing, task), look_up(rows)
                 if mix and position < calm_from:
-                    x, y = mix(x, y)
+                    x, y, *columns = mix(x, y, *columns)
                 first = step - step % optim.accumulate
                 last = min(first + optim.accumulate, steps)
                 moves = step + 1 == last
                 with nullcontext() if moves else accelerator.no_sync(network):
-                    cost = backward(x, y, last - first)
+                    cost = backward((x, *columns), y, last - first)
                 total += accelerator.reduce(cost, "mean")  # type: ignore[operator]
                 if optim.sam:
-                    again = [*(again if step > first else []), (x, y)]
+                    again = [*(again if step > first else []), ((x, *columns), y)]
                 if moves:
                     if optim.sam:
                         with sharpest(bare, optim.sam):
-                            for x, y in again:
-                                backward(x, y, last - first)
+                            for seen, its in again:
+                                backward(seen, its, last - first)
                     if optim.clip_norm:
                         accelerator.clip_grad_norm_(network.parameters(), optim.clip_norm)
                     optimizer.step()
@@ -245,7 +247,8 @@ def _measure(
         return np.zeros((0, len(job.task.classes)), np.float32), math.nan, math.nan
     share_buffers(network)
     mine, batch = np.array_split(job.held_rows, PROCESSES)[RANK], 2 * int(job.config.optim.batch)
-    probs = gathered(predict([network], [head], job.pixels, mine, job.task, normalise, batch=batch, autocast=autocast))
+    given, numbers = ([network], [head], job.pixels, mine, job.task, normalise), [job.numbers]
+    probs = gathered(predict(*given, batch=batch, autocast=autocast, numbers=numbers))
     if not np.isfinite(probs).all():
         raise ModelError(_diverged(job, "held-out rows"))
     truth = job.truth[job.held_rows]

@@ -12,6 +12,7 @@ from torch import nn
 
 from competition.task import Task
 from models.batches import Normalise, in_order
+from models.columns import beside
 from models.tta import VIEWS
 
 
@@ -32,16 +33,24 @@ def predict(
     batch: int = 64,
     autocast: torch.dtype | None = None,
     progress: Callable[[int], None] = lambda done: None,
+    numbers: Sequence[np.ndarray | None] = (),
 ) -> np.ndarray:
-    """float32 N x K, the mean over networks and views of probabilities; each image is read and normalised once for all of them."""
+    """float32 N x K, the mean over networks and views of probabilities; each image is read and normalised once for all of them.
+
+    numbers: of each network the columns of all rows of pixels (float32, D a row), None for one that takes images alone; empty: all do.
+    """
     parts: list[torch.Tensor] = []
+    beside_of = [beside(own, normalise.device) for own in numbers or [None] * len(networks)]
     for network in networks:
         network.eval()
     with torch.inference_mode(), torch.autocast(normalise.device.type, dtype=autocast, enabled=autocast is not None):
-        for images in in_order(pixels, rows, batch):
+        for images, shown in zip(in_order(pixels, rows, batch), torch.from_numpy(rows).split(batch), strict=False):
             x = normalise(images)
             seen = [VIEWS[view](x) for view in views]
-            total = sum(head.table(network(each)) for each in seen for network, head in zip(networks, heads, strict=True))
+            told = [look_up(shown) for look_up in beside_of]
+            total = sum(
+                head.table(network(each, *columns)) for each in seen for network, head, columns in zip(networks, heads, told, strict=True)
+            )
             parts.append((total / (len(seen) * len(networks))).float())  # type: ignore[operator]
             progress(len(images))
     return torch.cat(parts).cpu().numpy() if parts else np.zeros((0, len(task.classes)), dtype=np.float32)

@@ -5,16 +5,20 @@ Legend: N images, S side in px, C channels, K columns of the table.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from torch import nn
 
 from competition.config import Config
+from competition.tabular import Tabular
 from competition.task import Task
 from models import checkpoint
 from models.backbones import InputSpec
+from models.columns import Column, fit_columns, numbers_of
 from models.heads import Head
 
 VERSIONS = ("torch", "timm", "torchvision", "albumentations", "numpy")
@@ -30,7 +34,8 @@ class FoldJob:
 
     more_pixels: uint8 P x S x S x C of further images. taught: float32 (N + P) x K, what is trained on, where it differs from the truth;
     train_rows index it. What is held out is scored on the truth. tuning_rows: those of train_rows that another fold holds out, for
-    what is chosen within training. deadline: in time.monotonic's seconds, by which the checkpoint is to be written.
+    what is chosen within training. tabular: the columns that join the images; its training rows are those of pixels, its test rows those of
+    more_pixels. deadline: in time.monotonic's seconds, by which the checkpoint is to be written.
     """
 
     fold: int
@@ -46,12 +51,26 @@ class FoldJob:
     taught: np.ndarray
     tuning_rows: np.ndarray
     more_pixels: np.ndarray | None = None
+    tabular: Tabular | None = None
     deadline: float = math.inf
 
     @property
     def name(self) -> str:
         """What messages call it."""
         return f"fold {self.fold}" if len(self.held_rows) else "full"
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """How the columns become numbers, by the training rows alone: neither what is held out nor test rows play a part."""
+        return fit_columns(self.tabular, self.train_rows[self.train_rows < len(self.truth)]) if self.tabular else ()
+
+    @cached_property
+    def numbers(self) -> np.ndarray | None:
+        """float32 (N + P) x D of the columns; None where there are none."""
+        if self.tabular is None:
+            return None
+        cells = [self.tabular.train] if self.more_pixels is None else [self.tabular.train, self.tabular.test]
+        return numbers_of(self.columns, pd.concat(cells, ignore_index=True))
 
 
 @dataclass(frozen=True)
@@ -84,5 +103,6 @@ def save_checkpoint(job: FoldJob, network: nn.Module, head: Head, weights_kept: 
         symmetry=job.config.augment.symmetry,
         config=job.config.model_dump(mode="json", exclude={"machine"}),
         versions={name: version(name) for name in VERSIONS},
+        columns=job.columns,
     )
     checkpoint.save(job.directory, network, described)

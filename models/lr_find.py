@@ -15,9 +15,11 @@ from matplotlib.figure import Figure
 from competition.config import Config
 from competition.console import progress
 from competition.contest import Competition
+from competition.tabular import chosen
 from models.augment import pipeline
 from models.backbones import network_of
 from models.batches import Normalise, TrainBatches, chances_of, seed_of
+from models.columns import beside, fit_columns, numbers_of, width_of
 from models.device import accelerator_for, workers_of
 from models.errors import ModelError
 from models.heads import head_for
@@ -46,7 +48,10 @@ def range_test(config: Config, contest: Competition, steps: int) -> tuple[Config
     torch.manual_seed(seed)
     loss = loss_for(optim.loss, task)[1]
     head = head_for(loss.link, task, contest.truth)
-    bare = network_of(config.model, head.outputs(task), spec)
+    tabular = chosen(contest.tabular, config)
+    columns = fit_columns(tabular, np.arange(len(pixels))) if tabular else ()
+    look_up = beside(numbers_of(columns, tabular.train) if tabular else None, device)
+    bare = network_of(config.model, head.outputs(task), spec, width_of(columns))
     bare.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer: Any = optimizer_for(bare, optim)
     scales = [group.get("lr_scale", 1.0) for group in optimizer.param_groups]
@@ -64,10 +69,10 @@ def range_test(config: Config, contest: Competition, steps: int) -> tuple[Config
             rate = LOWEST * (HIGHEST / LOWEST) ** (step / max(1, steps - 1))
             for group, scale in zip(optimizer.param_groups, scales, strict=True):
                 group["lr"] = rate * scale
-            x, y = normalise(images), smooth(truth[rows.to(device)], optim.label_smoothing, task)
+            x, y, told = normalise(images), smooth(truth[rows.to(device)], optim.label_smoothing, task), look_up(rows)
             if mix:
-                x, y = mix(x, y)
-            cost = loss.function(network(x), y, weights)
+                x, y, *told = mix(x, y, *told)
+            cost = loss.function(network(x, *told), y, weights)
             accelerator.backward(cost)
             if optim.clip_norm:
                 accelerator.clip_grad_norm_(network.parameters(), optim.clip_norm)

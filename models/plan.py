@@ -11,10 +11,12 @@ import torch
 from competition.cache import pixels
 from competition.config import Config
 from competition.contest import Competition, Reason
+from competition.errors import examples
 from competition.metrics import check_metric
 from competition.processes import PROCESSES
 from competition.settings import read_recipe, validated
 from competition.symmetry import symmetry_of
+from competition.tabular import chosen
 from models.augment import pipeline
 from models.backbones import InputSpec, build, check_weights, input_spec, split_name, why_no_pretrained
 from models.batches import chances_of
@@ -99,12 +101,17 @@ def resolve(config: Config, contest: Competition, seconds: float = math.inf, thr
 
 
 def _what(config: Config, contest: Competition, side: int, native_channels: int, reasons: list[Reason]) -> Config:
-    """Channels, backbone, weights, loss: what no measurement and no budget changes."""
+    """Columns, channels, backbone, weights, loss: what no measurement and no budget changes."""
     data, model, optim = config.data, config.model, config.optim
     channels, backbone, weights = data.channels, model.backbone, model.weights
     if channels == "auto":
         channels = native_channels
         reasons.append(Reason("channels", str(channels), f"{min(LOOKED_AT, len(contest.train))} training images looked at"))
+    tabular = chosen(contest.tabular, config)
+    columns = tabular.names if tabular else data.columns if contest.tabular is None else ("none",)
+    if tabular and data.columns == ("auto",):
+        why = "training and test rows have them: they join what the backbone sees; --data.columns none: images alone"
+        reasons.append(Reason("columns", examples(columns), why))
     if backbone == "auto":
         backbone, why = _backbone(side, weights, device_of(config.machine), EFFORTS[optim.effort], optim.method == "probe")
         reasons.append(Reason("backbone", backbone, why))
@@ -122,7 +129,7 @@ def _what(config: Config, contest: Competition, side: int, native_channels: int,
     return config.model_copy(
         update={
             "competition": asked,
-            "data": data.model_copy(update={"channels": channels}),
+            "data": data.model_copy(update={"channels": channels, "columns": columns}),
             "model": model.model_copy(update={"backbone": backbone, "weights": weights}),
             "optim": optim.model_copy(update={"loss": loss}),
         }

@@ -1,7 +1,8 @@
 """A probe: each image is looked at once by a backbone that stays as it is, and a regularised linear model is fitted on what it gives.
 
 The model is logistic (of one or several labels) or ridge regression, by scikit-learn, and becomes the network's last layer: predicting
-needs nothing new. How strongly it is held back is chosen on rows that another fold holds out, never on the fold that is scored.
+needs nothing new. Columns of the competition's tables stand beside what the backbone gives. How strongly the model is held back is chosen
+on rows that another fold holds out, never on the fold that is scored.
 
 Legend: N images, S side in px, C channels, D features, K columns of the table, V views.
 """
@@ -26,10 +27,12 @@ from competition.console import progress, say
 from competition.metrics import score
 from models.backbones import last_layer, network_of
 from models.batches import Normalise, in_order, seed_of
+from models.columns import width_of
 from models.device import TORCH_TYPE
 from models.errors import ModelError
 from models.heads import Head, head_for
 from models.job import Fitted, FoldJob, Stopped, save_checkpoint, table_loss
+from models.joint import join_columns
 from models.losses import class_weights
 from models.together import main_first
 from models.tta import VIEW_SETS, VIEWS
@@ -55,6 +58,9 @@ def probe(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lam
     parts = [part for part in (job.pixels, job.more_pixels) if part is not None]
     with main_first():  # the others find in the cache what it saw
         features = np.concatenate([embed(network, part, job, accelerator, views) for part in parts], axis=1)
+    if job.numbers is not None:
+        told = np.broadcast_to(job.numbers.astype(features.dtype), (len(views), *job.numbers.shape))
+        features = np.concatenate([features, told], axis=2)
     if stop():
         raise Stopped
 
@@ -77,6 +83,8 @@ def probe(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lam
     loss, final = math.nan, math.nan
     if len(truth):
         loss, final = table_loss(job.task, head, truth, probs), score(job.metric, truth, probs, job.task)
+    if job.columns:
+        join_columns(network, last_layer(network), width_of(job.columns), 0, head.outputs(job.task))
     last: nn.Linear = network.get_submodule(last_layer(network))  # type: ignore[assignment]
     with torch.no_grad():
         last.weight.copy_(torch.from_numpy(weight))
@@ -85,8 +93,11 @@ def probe(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lam
     say(f"{job.name}  probe  {seconds:.1f} s  penalty {strength:.0e}  held-out loss {loss:.4f}  {job.metric} {final:.5f}")
     if accelerator.is_main_process:
         symmetry = "none" if len(views) == 1 else "horizontal"
-        augment = config.augment.model_copy(update={"symmetry": symmetry})
-        save_checkpoint(replace(job, config=config.model_copy(update={"augment": augment})), network, head, "last")
+        done = {
+            "augment": config.augment.model_copy(update={"symmetry": symmetry}),
+            "model": config.model.model_copy(update={"column_units": 0}),
+        }
+        save_checkpoint(replace(job, config=config.model_copy(update=done)), network, head, "last")
     return Fitted(probs, final, seconds, "last")
 
 

@@ -133,12 +133,13 @@ def test_networks_of_one_body_are_one_network(tmp_path: Path) -> None:
     job = probed(tmp_path)
     networks, heads = [build("timm/test_resnet", 3, job.spec) for _ in range(3)], [Head("softmax")] * 3
     normalise = Normalise(job.spec, CPU)
-    assert one_body(networks, heads) == (networks, heads), "their bodies differ"
+    none = [None] * 3
+    assert one_body(networks, heads, none) == (networks, heads, none), "their bodies differ"
     for network in networks[1:]:
         last = network.get_submodule(last_layer(network)).state_dict()
         network.load_state_dict(networks[0].state_dict())
         network.get_submodule(last_layer(network)).load_state_dict(last)
     apart = predict(networks, heads, job.pixels, job.held_rows, job.task, normalise)
-    joined, theirs = one_body(networks, heads)
+    joined, theirs, _ = one_body(networks, heads, none)
     assert len(joined) == 1
     np.testing.assert_allclose(predict(joined, theirs, job.pixels, job.held_rows, job.task, normalise), apart, atol=1e-6)
