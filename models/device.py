@@ -1,13 +1,12 @@
 """What this machine computes with: device, mixed precision, threads, workers."""
 
-import os
-
 import cv2
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from competition.config import DeviceConfig, MachineConfig
+from competition.machines import cores
 from models.errors import ModelError
 
 TORCH_TYPE = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # of an Accelerator's mixed precision
@@ -26,6 +25,12 @@ def device_of(machine: DeviceConfig) -> torch.device:
     if machine.device not in there:
         raise ModelError(f"--machine.device {machine.device}: this machine has {', '.join(sorted(there))}")
     return torch.device(machine.device)
+
+
+def gpus_of(machine: DeviceConfig) -> int:
+    """GPUs that folds may be spread over: all that this process sees, unless one is named (cuda:1)."""
+    device = device_of(machine)
+    return 0 if device.type != "cuda" else 1 if device.index is not None else torch.cuda.device_count()
 
 
 def amp_of(machine: DeviceConfig, device: torch.device) -> str:
@@ -59,12 +64,8 @@ def threads_of(machine: DeviceConfig) -> int:
 
 
 def workers_of(machine: MachineConfig, device: torch.device) -> int:
-    """Processes that prepare batches. auto: none on a CPU, where they would take its cores from the network."""
+    """Processes that prepare batches. auto: none on a CPU, where they would take its cores from the network; else as many as the
+    threads that this process may use leave."""
     if machine.workers != "auto":
         return machine.workers
-    return 0 if device.type == "cpu" else max(0, min(8, cores() - 1))
-
-
-def cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 0 if device.type == "cpu" else max(0, min(8, threads_of(machine) - 1))

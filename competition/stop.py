@@ -6,7 +6,8 @@ from types import FrameType
 
 from competition.console import errors
 
-PARENT = "TRAIN_PARENT_PID"  # set for the processes that train one fold each, which stop when the one that started them is gone
+STARTER = "TRAIN_PARENT_PID"  # the process that started this one and looks after it: when it is gone, this one stops
+PART = "TRAIN_PART"  # set where this one trains a fold of a run that its starter tells people of
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -15,7 +16,8 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
-        self.parent = int(os.environ.get(PARENT, "0"))
+        self.starter = int(os.environ.get(STARTER, "0"))
+        self.parent = self.starter if PART in os.environ else 0
         for number in EXIT_CODES:
             signal.signal(number, self._receive)
 
@@ -27,7 +29,7 @@ class StopRequest:
             errors.print("stopping: saving the state first (once more to stop at once)", markup=False)
 
     def __call__(self) -> bool:
-        if self.parent and os.getppid() != self.parent:
+        if self.starter and os.getppid() != self.starter:
             self.received = signal.SIGTERM
         return self.received is not None
 
