@@ -36,14 +36,14 @@ def until(ready: Callable[[], object], what: str) -> None:
         time.sleep(0.05)
 
 
-def processes(environment: Environment, *words: str) -> list[psutil.Process]:
-    """Those of this Ray whose command has all the words."""
+def processes(environment: Environment, *parts: str) -> list[psutil.Process]:
+    """Those of this Ray whose command line has all the parts."""
     found = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == environment[MARK] and process.status() != psutil.STATUS_ZOMBIE:
-                command = process.cmdline()
-                found += [process] if all(word in command for word in words) else []
+                command = " ".join(process.cmdline())
+                found += [process] if all(part in command for part in parts) else []
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
     return found
@@ -140,7 +140,7 @@ def test_stopped_and_with_workers_lost_a_run_ends_as_if_nothing_had_happened(clu
     again = subprocess.Popen(command, cwd=tmp_path, env=cluster, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     for fold in (0, 1):
         until(lambda fold=fold: states().get(fold, 0) > before.get(fold, 0), f"fold {fold} goes on")
-        (training,) = processes(cluster, script, "--recipe", "--fold", str(fold))  # the command itself names no recipe
+        (training,) = processes(cluster, script, f" --fold {fold} ")
         (training if fold else psutil.Process(training.ppid())).kill()
     told = again.communicate(timeout=PATIENCE_SECONDS)[0]
     assert again.returncode == 0, told
