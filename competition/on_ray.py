@@ -16,9 +16,11 @@ from typing import Any
 from competition.console import say
 from competition.errors import CompetitionError
 from competition.machines import Host, Lanes, start_here
+from competition.stop import WAIT
 
 ROOT = Path(__file__).parent.parent
 RETRIES = 3
+WAIT_SECONDS = 120  # a file system that is shared over the network holds the locks of a lost machine for up to 90 s
 
 
 class Lost(RuntimeError):
@@ -101,7 +103,7 @@ def _run(command: list[str], log: Path, environment: dict[str, str], place: Path
 
     Raises: Lost.
     """
-    process = start_here(command, log, environment, place)
+    process = start_here(command, log, environment | {WAIT: str(WAIT_SECONDS)}, place)
     try:
         while process.poll() is None:
             time.sleep(0.1)  # a wait in the system would not be interrupted

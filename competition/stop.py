@@ -8,6 +8,7 @@ from competition.console import errors
 
 STARTER = "TRAIN_PARENT_PID"  # the process that started this one and looks after it: when it is gone, this one stops
 PART = "TRAIN_PART"  # set where this one trains a fold of a run that its starter tells people of
+WAIT = "TRAIN_WAIT_SECONDS"  # set where a process that was lost may still be saving its state: how long its successor waits for it
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 

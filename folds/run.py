@@ -31,13 +31,12 @@ from competition.contest import Competition
 from competition.errors import examples
 from competition.metrics import METRICS
 from competition.settings import read_recipe, validated, write_toml
-from competition.stop import STARTER
+from competition.stop import WAIT
 from competition.tables import check_table
 from competition.task import Task
 from folds.errors import FoldError
 
 FULL = 10_000  # the number of the model of all rows, beside those of the folds
-SAVING_SECONDS = 60  # for a process whose starter was lost to save its state and end, before the one that was started in its place begins
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ class Run:
         directory.mkdir(parents=True, exist_ok=True)
         lock = FileLock(directory / ".lock")
         try:
-            with lock.acquire(timeout=SAVING_SECONDS if STARTER in os.environ else 0):
+            with lock.acquire(timeout=float(os.environ.get(WAIT, "0"))):
                 yield directory
         except Timeout:
             raise FoldError(

@@ -189,11 +189,14 @@ def _run_trials(study: Study, held: Any, directory: Path, machine: MachineConfig
             for one in list(running):
                 ended = one.process.poll()
                 _relay(one)
-                if ended is not None:
-                    running.remove(one)
+                if ended is None:
+                    continue
+                running.remove(one)
+                if ended and code:  # the stop ended it, perhaps before it could listen: it is begun again by the same command
+                    continue
                 if ended in STOPPED:
-                    code = code or ended
-                elif ended is not None and _goes_on(study, held, one, ended, metric):
+                    code = ended
+                elif _goes_on(study, held, one, ended, metric) and not code:
                     begin(one.trial, one.step + 1)
             time.sleep(0.1)
     finally:  # where a trial's error ends the study

@@ -107,16 +107,38 @@ def test_folds_of_a_cluster_are_those_of_this_machine(cluster: Environment, whol
     assert not processes(cluster, str(ROOT / "train.py"))
 
 
-@pytest.mark.slow
-def test_a_fold_that_fails_is_not_tried_again_and_does_not_take_the_other_along(cluster: Environment, whole: Path, tmp_path: Path) -> None:
-    state = tmp_path / "runs" / "digits" / whole.name / "fold0" / "resume" / "state.safetensors"
-    state.parent.mkdir(parents=True)
-    state.write_bytes(b"no state at all")
-    done = subprocess.run([*TRAIN, *FOLDS, *BY_RAY], cwd=tmp_path, env=cluster, capture_output=True, text=True, check=False)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "fold 0 ended with exit code 2" in done.stdout
-    assert (state.parent.parent / "train.log").read_text(encoding="utf-8").count("the saved state cannot be read") == 1
-    assert (state.parent.parent.parent / "fold1" / "done.json").is_file()
+FAKE = """
+import os, signal, sys
+from pathlib import Path
+fold, recipe = (sys.argv[sys.argv.index(flag) + 1] for flag in ("--fold", "--recipe"))
+tries = Path(recipe).parent / f"tries{fold}"
+with tries.open("a") as file:
+    file.write("x")
+if fold == "1":
+    sys.exit(3)
+if fold == "2" or (fold == "3" and tries.stat().st_size == 1):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+DRIVER = """
+from pathlib import Path
+from competition.config import Config
+from competition.machines import Lanes
+from folds.run import Run
+from folds.side_by_side import train_side_by_side
+config = Config.model_validate({"optim": {"epochs": 1}, "machine": {"engine": "ray"}})
+print(train_side_by_side(Path("fake.py").absolute(), Run(Path("run"), config), [0, 1, 2, 3], Lanes(2, 1), lambda: False))
+"""
+
+
+def test_what_was_killed_is_tried_again_and_what_failed_is_not(cluster: Environment, tmp_path: Path) -> None:
+    """A small script in place of train.py: fold 1 fails, fold 2 is killed each time, fold 3 once."""
+    (tmp_path / "fake.py").write_text(FAKE, encoding="utf-8")
+    (tmp_path / "run").mkdir()
+    done = subprocess.run([sys.executable, "-c", DRIVER], cwd=tmp_path, env=cluster, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "error: Ray gave it up: " in done.stdout
+    assert {"{1: 3, 2: 1}", "{2: 1, 1: 3}"} & set(done.stdout.splitlines()), done.stdout
+    assert [len((tmp_path / "run" / f"tries{fold}").read_text()) for fold in range(4)] == [1, 1, 4, 2]
 
 
 @pytest.mark.slow
