@@ -22,6 +22,8 @@ STARTED = time.monotonic()
 def train(config: Config) -> int:
     """The exit code, after the asked folds are trained, scored and in the ledger."""
     from competition.load import load
+    from competition.machines import hosts_of
+    from competition.stop import StopRequest
     from competition.tabular import chosen
     from folds.audit_files import audit_first
     from folds.budget import end_of, share_of
@@ -29,9 +31,8 @@ def train(config: Config) -> int:
     from folds.groups import audited
     from folds.run import FULL, open_run
     from folds.scores import gather
-    from folds.side_by_side import LOG, at_once_of, train_side_by_side
+    from folds.side_by_side import LOG, apart, lanes_of, train_side_by_side
     from folds.split import asked_folds, assign_folds, settle_folds, tuning_rows
-    from folds.stop import StopRequest
     from folds.teacher import brought, teacher_of
     from models.together import entered_by_main, from_main, join, largest, main_first
 
@@ -47,30 +48,31 @@ def train(config: Config) -> int:
         teacher = teacher_of(config.data.pseudo, contest, fold_of, asked)
 
         from competition.tables import as_table
-        from models.device import accelerator_for
+        from models.device import accelerator_for, gpus_of
         from models.job import FoldJob, Stopped
         from models.methods import METHODS
         from models.plan import plan_lines, prepare
         from models.pseudo import with_pseudo
 
         accelerator = accelerator_for(config.machine)
-        at_once, threads = at_once_of(config, len(asked), accelerator.device.type)
+        hosts = hosts_of(config.machine, gpus_of(config.machine))
+        lanes = lanes_of(config, len(asked), accelerator.device.type, hosts)
         end = end_of(config, STARTED)
-        config, spec, pixels, reasons = prepare(config, contest, share_of(end, len(asked), at_once), threads)
+        config, spec, pixels, reasons = prepare(config, contest, share_of(end, len(asked), lanes.at_once), lanes.threads)
         stop = StopRequest(largest)  # until here Ctrl-C just ends it: there is no state to save yet
         run = open_run(config, contest, fold_of)
         fitted_by = run.config_of_full() if FULL in asked else config
     pending = from_main(lambda: [fold for fold in asked if not run.is_finished(fold)])
-    at_once, threads = at_once_of(config, len(pending), accelerator.device.type)
+    lanes = lanes_of(config, len(pending), accelerator.device.type, hosts)
     tells = accelerator.is_main_process and not stop.parent
     if tells:
         show_reasons([*contest.reasons, *cut, *told, *reasons])
-        table("plan", ["", ""], plan_lines(config, contest, run.directory, asked, pending, at_once, accelerator.device))
+        table("plan", ["", ""], plan_lines(config, contest, run.directory, asked, pending, lanes.at_once, accelerator.device))
 
     failed: dict[int, int] = {}
-    if at_once > 1:
-        failed = train_side_by_side(Path(__file__), run, pending, at_once, threads, stop, end)
-    for place, fold in enumerate([] if at_once > 1 else pending):
+    if apart(config, lanes):
+        failed = train_side_by_side(Path(__file__), run, pending, lanes, stop, end)
+    for place, fold in enumerate([] if apart(config, lanes) else pending):
         held = (fold_of == fold).to_numpy()
         with entered_by_main(run.training(fold)) as directory:
             if from_main(run.is_finished, fold):  # by another command, while this one trained the folds before it

@@ -247,7 +247,9 @@ class MachineConfig(DeviceConfig):
     audit: bool = True
     """Before a competition's first training, look for duplicates that would leak between folds (up to 5,000 images)."""
     parallel_folds: Count | Auto = "auto"
-    """Folds trained side by side."""
+    """Folds trained side by side; auto: by the cores, or one a GPU."""
+    engine: Literal["local", "ray"] = "local"
+    """What starts folds, and the trials of a study: this machine, or Ray on all of its cluster's (RAY_ADDRESS)."""
     fold_seconds: Positive | None = None
     """What a fold may take; set by a run with a budget for the folds that it trains side by side."""
     save_seconds: Annotated[float, Field(ge=0)] = 60.0

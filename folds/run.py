@@ -31,6 +31,7 @@ from competition.contest import Competition
 from competition.errors import examples
 from competition.metrics import METRICS
 from competition.settings import read_recipe, validated, write_toml
+from competition.stop import WAIT
 from competition.tables import check_table
 from competition.task import Task
 from folds.errors import FoldError
@@ -109,7 +110,7 @@ class Run:
         directory.mkdir(parents=True, exist_ok=True)
         lock = FileLock(directory / ".lock")
         try:
-            with lock.acquire(timeout=0):
+            with lock.acquire(timeout=float(os.environ.get(WAIT, "0"))):
                 yield directory
         except Timeout:
             raise FoldError(

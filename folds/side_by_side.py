@@ -1,78 +1,96 @@
 """Several folds at once, a process each: one log a fold, one display, and a fold that fails does not take the others along."""
 
 import math
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
-from typing import IO
 
 from competition.config import Config
 from competition.console import progress, say
-from competition.processes import LAUNCHED, cores
+from competition.machines import Host, Lanes, Process, Tail, shared_out, start, visible_gpus
+from competition.processes import LAUNCHED
+from competition.stop import PART
 from folds.budget import share_of
 from folds.run import Run
-from folds.stop import PARENT
 
 LOG = "train.log"
+SMALL_PX = 64
+SMALL_AT_ONCE = 3  # a small network leaves most of a GPU idle and takes a fraction of its memory
+SMALL_CORES = 2  # that a fold needs for it: one that trains, one that prepares
 
 
-def at_once_of(config: Config, folds: int, device: str) -> tuple[int, int]:
-    """How many folds to train at once, and the threads of each. auto: on a CPU as many as there are cores, for a fold on one
-    thread does more than half of what it does on two; elsewhere one, as for a probe, whose folds share their looks at the images.
-    Processes that train together have one fold at a time."""
+def lanes_of(config: Config, folds: int, device: str, hosts: Sequence[Host]) -> Lanes:
+    """How folds are trained at once on these machines, where nothing else was asked: one a GPU, of a small network several on the only one.
+
+    On a CPU as many as there are cores, for a fold on one thread does more than half of what it does on two; one elsewhere, as for a probe,
+    whose folds share their looks at the images, and for processes that train a fold together.
+    """
     machine = config.machine
-    at_once = machine.parallel_folds
-    if at_once == "auto":
-        at_once = cores() if device == "cpu" and config.optim.method == "train" else 1
-    at_once = 1 if LAUNCHED else max(1, min(at_once, folds))
-    return at_once, max(1, cores() // at_once) if machine.threads == "auto" else machine.threads
+    on_gpu = device == "cuda"
+    small = config.model.backbone.startswith("small/") and config.data.size_px != "auto" and config.data.size_px <= SMALL_PX
+    a_gpu = 1
+    if on_gpu and small and sum(host.gpus for host in hosts) == 1:
+        a_gpu = max(1, min(SMALL_AT_ONCE, max(host.cores for host in hosts if host.gpus) // SMALL_CORES))
+    alone = config.optim.method != "train" or device not in ("cpu", "cuda")
+    at_once = 1 if LAUNCHED or (alone and machine.parallel_folds == "auto") else machine.parallel_folds
+    return shared_out(hosts, folds, at_once, machine.threads, a_gpu if on_gpu else 0)
 
 
-@dataclass
+def apart(config: Config, lanes: Lanes) -> bool:
+    """Whether each fold has a process of its own; a probe's folds only where several at once were asked for."""
+    return lanes.at_once > 1 or (config.machine.engine == "ray" and config.optim.method == "train" and not LAUNCHED)
+
+
+@dataclass(frozen=True)
 class Child:
+    """A fold that is being trained, and the GPU that it was given, where there are several."""
+
     fold: int
-    process: subprocess.Popen[str]
-    relay: Thread
+    process: Process
+    said: Tail
+    gpu: str
 
 
 def train_side_by_side(
-    script: Path, run: Run, folds: Sequence[int], at_once: int, threads: int, stop: Callable[[], bool], end: float = math.inf
+    script: Path, run: Run, folds: Sequence[int], lanes: Lanes, stop: Callable[[], bool], end: float = math.inf
 ) -> dict[int, int]:
     """exit_code_of[fold], for the folds that did not end well. Each fold is `script` run on the run's own config.
 
     While it waits it relays the lines of every fold; stop() ends the children by SIGTERM, on which each saves its state. Each fold has its
     share of the time until `end`; those of one lane have more where they are fewer.
     """
-    waiting, running, failed = list(folds), list[Child](), dict[int, int]()
+    waiting, running, failed, stopped = list(folds), list[Child](), dict[int, int](), False
+    gpus = visible_gpus(lanes.gpus) if lanes.gpus > 1 and run.config.machine.engine == "local" else [""]
     with progress(f"{len(folds)} folds", len(folds) * int(run.config.optim.epochs), "epochs") as advance:
         while waiting or running:
-            if stop():
+            if stop() and not stopped:
+                stopped, waiting = True, []
                 for child in running:
                     child.process.terminate()
-                waiting = []
-            while waiting and len(running) < at_once:
-                seconds = share_of(end, len(waiting), at_once)
-                running.append(_start(script, run, waiting.pop(0), threads, seconds, advance))
-            for child in [child for child in running if child.process.poll() is not None]:
-                child.relay.join()
-                running.remove(child)
-                if child.process.returncode:
-                    failed[child.fold] = child.process.returncode
+            while waiting and len(running) < lanes.at_once:
+                seconds = share_of(end, len(waiting), lanes.at_once)
+                gpu = min(gpus, key=[child.gpu for child in running].count)
+                running.append(_started(script, run, waiting.pop(0), lanes, seconds, gpu))
+            for child in list(running):
+                code = child.process.poll()
+                for line in child.said():
+                    _show(line, advance)
+                if code is not None:
+                    running.remove(child)
+                if code:
+                    failed[child.fold] = code
             time.sleep(0.1)
     return failed
 
 
-def _start(script: Path, run: Run, fold: int, threads: int, seconds: float, advance: Callable[[int], None]) -> Child:
+def _started(script: Path, run: Run, fold: int, lanes: Lanes, seconds: float, gpu: str) -> Child:
     machine = run.config.machine
     flags = {
         "fold": fold,
         "machine.parallel-folds": 1,
-        "machine.threads": threads,
+        "machine.threads": lanes.threads,
         "machine.device": machine.device,
         "machine.amp": machine.amp,
     }
@@ -85,29 +103,15 @@ def _start(script: Path, run: Run, fold: int, threads: int, seconds: float, adva
     flags |= {"machine.fold-seconds": max(1.0, seconds)} if seconds < math.inf else {}
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, str(script), "--recipe", str(run.directory / "config.toml"), "--name", run.config.name, *words]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {PARENT: str(os.getpid())},
-        start_new_session=True,  # Ctrl-C reaches the children through stop() alone
-    )
     log = run.fold_directory(fold) / LOG
-    relay = Thread(target=_relay, args=(process.stdout, log, advance), daemon=True)
-    relay.start()
-    return Child(fold, process, relay)
+    said = Tail(log)
+    environment = {PART: "1"} | ({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})
+    return Child(fold, start(machine, command, log, environment, lanes), said, gpu)
 
 
-def _relay(lines: IO[str], log: Path, advance: Callable[[int], None]) -> None:
-    """Every line to the log; those of the fold itself also to the display, which moves on with each epoch."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file:
-        for line in lines:
-            file.write(line)
-            file.flush()
-            if line.startswith(("fold ", "error: ")):
-                say(line.rstrip("\n"))
-            if "  epoch " in line:
-                advance(1)
+def _show(line: str, advance: Callable[[int], None]) -> None:
+    """Lines of the fold itself go to the display, which moves on with each epoch."""
+    if line.startswith(("fold ", "error: ")):
+        say(line)
+    if "  epoch " in line:
+        advance(1)

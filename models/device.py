@@ -33,6 +33,12 @@ def device_of(machine: DeviceConfig) -> torch.device:
     return torch.device(machine.device)
 
 
+def gpus_of(machine: DeviceConfig) -> int:
+    """GPUs that folds may be spread over: all that this process sees, unless one is named (cuda:1)."""
+    device = device_of(machine)
+    return 0 if device.type != "cuda" else 1 if device.index is not None else torch.cuda.device_count()
+
+
 def amp_of(machine: DeviceConfig, device: torch.device) -> str:
     """bf16, fp16 or off. auto: bf16 where a GPU computes it natively, fp16 on older ones, off elsewhere (on CPUs without
     AMX it is slower than fp32)."""
@@ -78,7 +84,8 @@ def threads_of(machine: DeviceConfig) -> int:
 
 
 def workers_of(machine: MachineConfig, device: torch.device) -> int:
-    """Processes that prepare batches. auto: none on a CPU, where they would take its cores from the network."""
+    """Processes that prepare batches. auto: none on a CPU, where they would take its cores from the network; else as many as the
+    threads that this process may use leave."""
     if machine.workers != "auto":
         return machine.workers
-    return 0 if device.type == "cpu" else max(0, min(8, cores() - 1))
+    return 0 if device.type == "cpu" else max(0, min(8, threads_of(machine) - 1))

@@ -11,10 +11,10 @@ epochs = 5
 
 import io
 import json
-import signal
-import subprocess
 import sys
+import time
 import tomllib
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -25,11 +25,13 @@ import tomli_w
 from matplotlib.figure import Figure
 
 from competition.atomic import write_bytes, write_text
-from competition.config import Config, Count, Section
+from competition.config import Config, Count, MachineConfig, Section
 from competition.console import say, table
 from competition.load import load
+from competition.machines import Lanes, Process, Tail, hosts_of, shared_out, start
 from competition.metrics import METRICS
 from competition.settings import competition_config, validated
+from competition.stop import StopRequest
 from models.errors import ModelError
 
 TRAIN = Path(__file__).parent.parent / "train.py"
@@ -79,6 +81,18 @@ def read_study(path: Path) -> Study:
     return study
 
 
+@dataclass
+class Step:
+    """A part of a trial that is under way: train.py for the folds of its step, the first of which may end the trial."""
+
+    trial: Any
+    step: int
+    process: Process
+    said: Tail
+    run: Path | None = None
+    """The run's directory, once train.py has come to its end."""
+
+
 def run_study(study: Study) -> int:
     """The exit code, after the trials are run and told of: a table, trials.csv and a picture in RUNS/COMPETITION/studies/NAME.
 
@@ -88,55 +102,53 @@ def run_study(study: Study) -> int:
         import optuna
     except ImportError:
         raise ModelError("a study needs a further package: pip install 'podium[studies]'") from None
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    machine = validated(Config, study.base, "[base]").machine
+    contest = load(competition_config(study.base.get("competition", {}).get("source", "")))
+    directory = machine.runs / contest.name / "studies" / study.name
+    directory.mkdir(parents=True, exist_ok=True)
+    held = _opened(study, directory, "maximize" if METRICS[contest.metric].greater_is_better else "minimize", machine.engine == "ray")
+    if code := _run_trials(study, held, directory, machine, contest.metric):
+        say("stopped; the same command goes on from here")
+        return code
+    _tell(held, directory, contest.metric, list(study.keys))
+    return 0
+
+
+def _opened(study: Study, directory: Path, direction: Literal["maximize", "minimize"], several: bool) -> Any:
+    """Optuna's study, new or as it was left; `several` trials at once are not to be all alike."""
+    import optuna
     from optuna.storages.journal import JournalFileBackend
     from optuna.trial import TrialState
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    base = validated(Config, study.base, "[base]")
-    contest = load(competition_config(study.base.get("competition", {}).get("source", "")))
-    directory = base.machine.runs / contest.name / "studies" / study.name
-    directory.mkdir(parents=True, exist_ok=True)
     startup = min(10, max(2, study.trials // 3))
-    tpe = study.sampler == "tpe"
-    sampler = optuna.samplers.TPESampler(seed=study.seed, n_startup_trials=startup) if tpe else optuna.samplers.RandomSampler(study.seed)
     held = optuna.create_study(
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(directory / "journal.log"))),
         study_name=study.name,
-        sampler=sampler,
+        sampler=optuna.samplers.TPESampler(seed=study.seed, n_startup_trials=startup, constant_liar=several)
+        if study.sampler == "tpe"
+        else optuna.samplers.RandomSampler(study.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST_UNPRUNED),
-        direction="maximize" if METRICS[contest.metric].greater_is_better else "minimize",
+        direction=direction,
         load_if_exists=True,
     )
     for left in held.get_trials(states=(TrialState.RUNNING,)):  # an earlier try of this command was stopped or killed in it
         held.tell(left.number, state=TrialState.FAIL)
         held.enqueue_trial(left.params)
-    known = [trial for trial in held.trials if _ended(trial) or trial.state == TrialState.WAITING]
+    return held
+
+
+def _left(study: Study, held: Any) -> int:
+    """How many trials are still to be begun; those of a grid are in the queue."""
+    known = [trial for trial in held.trials if _ended(trial) or trial.state.name == "WAITING"]
     tried = [trial.params or trial.system_attrs.get("fixed_params") for trial in known]
     cells = list(product(*study.keys.values())) if study.sampler == "grid" else []  # type: ignore[arg-type]
     for params in (dict(zip(study.keys, cell, strict=True)) for cell in cells):
         if params not in tried:
             held.enqueue_trial(params)
     trials = min(study.trials, len(cells)) if cells else study.trials
-    spaces = {key: _space(optuna.distributions, values) for key, values in study.keys.items()}
-    while sum(_ended(trial) for trial in held.trials) < trials:
-        trial = held.ask(spaces)
-        say(f"{study.name}  trial {trial.number}  {_said(trial.params)}")
-        recipe = directory / f"trial{trial.number}.toml"
-        write_text(recipe, tomli_w.dumps(_tree(study, trial.params)))
-        code, score, whole = _tried(study, recipe, trial)
-        if code in STOPPED:
-            say("stopped; the same command goes on from here")
-            return code
-        if code:
-            trial.set_user_attr("exit_code", code)
-            held.tell(trial, state=TrialState.FAIL)
-            if not held.get_trials(states=(TrialState.COMPLETE,)):
-                raise ModelError(f"trial {trial.number} failed (exit code {code}), and none before it was finished; see above")
-            continue
-        held.tell(trial, score if whole else None, state=TrialState.COMPLETE if whole else TrialState.PRUNED)
-        say(f"{study.name}  trial {trial.number}  {contest.metric} {score:.5f}" + ("" if whole else ", given up"))
-    _tell(held, directory, contest.metric, list(study.keys))
-    return 0
+    return trials - sum(_ended(trial) for trial in held.trials)
 
 
 def _ended(trial: Any) -> bool:
@@ -144,40 +156,103 @@ def _ended(trial: Any) -> bool:
     return trial.state.name in ("COMPLETE", "PRUNED") or "exit_code" in trial.user_attrs
 
 
-def _tried(study: Study, recipe: Path, trial: Any) -> tuple[int, float, bool]:
-    """The exit code of a trial, its mean score, and whether all its folds were trained: a poor first one may end it."""
-    first, rest = ("0", study.fold) if study.fold == "all" else (study.fold.split(",")[0], study.fold)
-    score = float("nan")
-    for step, fold in enumerate([first, rest] if study.prune and first != rest else [rest]):
-        code, run = _train(recipe, study.name, fold)
-        if code or run is None:
-            return code or 1, score, False
-        score = json.loads((run / "scores.json").read_text(encoding="utf-8"))["mean"]
-        trial.set_user_attr("run", str(run))
-        trial.report(score, step)
-        if fold != rest and trial.should_prune():
-            return 0, score, False
-    return 0, score, True
+def _run_trials(study: Study, held: Any, directory: Path, machine: MachineConfig, metric: str) -> int:
+    """The exit code of a stop, or 0 after all trials. As many are under way as there are lanes; a stop reaches them, and they save their
+    state."""
+    import optuna
 
+    spaces = {key: _space(optuna.distributions, values) for key, values in study.keys.items()}
+    left, running, code, halted = _left(study, held), list[Step](), 0, False
+    if left <= 0:
+        return 0
+    lanes, flags = _lanes(machine, left)
+    stop = StopRequest()
 
-def _train(recipe: Path, name: str, fold: str) -> tuple[int, Path | None]:
-    """The exit code of train.py and the run's directory; what it says is passed on. A stop reaches it, and it saves its state."""
-    command = [sys.executable, str(TRAIN), "--recipe", str(recipe), "--name", name, "--fold", fold]
-    run = None
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        before = signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())
-        try:
-            while True:
-                try:
-                    for line in child.stdout or ():
-                        if "  epoch " in line or line.startswith("error: "):
-                            say(line.rstrip("\n"))
-                        run = Path(line.removeprefix(DONE).strip()) if line.startswith(DONE) else run
-                    return child.wait(), run
-                except KeyboardInterrupt:  # the terminal gave it to the child, too, which ends by itself
+    def begin(trial: Any, step: int) -> None:
+        recipe, log = directory / f"trial{trial.number}.toml", directory / f"trial{trial.number}.log"
+        command = [sys.executable, str(TRAIN), "--recipe", str(recipe), "--name", study.name, "--fold", _steps(study)[step], *flags]
+        said = Tail(log)
+        running.append(Step(trial, step, start(machine, command, log, {}, lanes), said))
+
+    try:
+        while running or (left > 0 and not code):
+            code = code or (stop.exit_code if stop() else 0)
+            if code and not halted:
+                halted = True
+                for one in running:
+                    one.process.terminate()
+            while left > 0 and not code and len(running) < lanes.at_once:
+                trial, left = held.ask(spaces), left - 1
+                say(f"{study.name}  trial {trial.number}  {_said(trial.params)}")
+                write_text(directory / f"trial{trial.number}.toml", tomli_w.dumps(_tree(study, trial.params)))
+                begin(trial, 0)
+            for one in list(running):
+                ended = one.process.poll()
+                _relay(one)
+                if ended is None:
                     continue
-        finally:
-            signal.signal(signal.SIGTERM, before)
+                running.remove(one)
+                if ended and code:  # the stop ended it, perhaps before it could listen: it is begun again by the same command
+                    continue
+                if ended in STOPPED:
+                    code = ended
+                elif _goes_on(study, held, one, ended, metric) and not code:
+                    begin(one.trial, one.step + 1)
+            time.sleep(0.1)
+    finally:  # where a trial's error ends the study
+        for one in running:
+            one.process.terminate()
+    return code
+
+
+def _lanes(machine: MachineConfig, trials: int) -> tuple[Lanes, list[str]]:
+    """How many trials are under way at once, and what train.py is told of it. One on this machine, which has it to itself; as many as a
+    cluster has GPUs for, or cores where it has none."""
+    if machine.engine == "local":
+        return Lanes(1, 1), []
+    hosts = hosts_of(machine)
+    on_gpu = machine.device != "cpu" and any(host.gpus for host in hosts)
+    lanes = shared_out(hosts, trials, "auto", machine.threads, 1 if on_gpu else 0)
+    return lanes, ["--machine.engine", "local", "--machine.parallel-folds", "1", "--machine.threads", str(lanes.threads)]
+
+
+def _steps(study: Study) -> list[str]:
+    """The folds that a trial trains, one step after another: a poor first one may end it."""
+    first = "0" if study.fold == "all" else study.fold.split(",")[0]
+    return [first, study.fold] if study.prune and first != study.fold else [study.fold]
+
+
+def _relay(one: Step) -> None:
+    """What train.py says of its folds is passed on, and its run is remembered."""
+    for line in one.said():
+        if "  epoch " in line or line.startswith("error: "):
+            say(f"trial {one.trial.number}  {line}")
+        one.run = Path(line.removeprefix(DONE).strip()) if line.startswith(DONE) else one.run
+
+
+def _goes_on(study: Study, held: Any, one: Step, code: int, metric: str) -> bool:
+    """Whether a trial has another step after this one. Else the study is told what it came to.
+
+    Raises: ModelError where it failed, and none was finished.
+    """
+    from optuna.trial import TrialState
+
+    trial, steps = one.trial, _steps(study)
+    if code or one.run is None:
+        trial.set_user_attr("exit_code", code or 1)
+        held.tell(trial, state=TrialState.FAIL)
+        if not held.get_trials(states=(TrialState.COMPLETE,)):
+            raise ModelError(f"trial {trial.number} failed (exit code {code or 1}), and none before it was finished; see above")
+        return False
+    score = json.loads((one.run / "scores.json").read_text(encoding="utf-8"))["mean"]
+    trial.set_user_attr("run", str(one.run))
+    trial.report(score, one.step)
+    whole = one.step + 1 == len(steps)
+    if not whole and not trial.should_prune():
+        return True
+    held.tell(trial, score if whole else None, state=TrialState.COMPLETE if whole else TrialState.PRUNED)
+    say(f"{study.name}  trial {trial.number}  {metric} {score:.5f}" + ("" if whole else ", given up"))
+    return False
 
 
 def _tree(study: Study, params: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@ import torch
 
 from competition.config import MachineConfig
 from competition.processes import cores
-from models.device import accelerator_for, amp_of, device_of, threads_of, workers_of
+from models.device import accelerator_for, amp_of, device_of, gpus_of, threads_of, workers_of
 from models.errors import ModelError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -64,3 +64,11 @@ def test_threads_and_workers() -> None:
     assert workers_of(MachineConfig(), CPU) == 0
     assert workers_of(MachineConfig(workers=3), CPU) == 3
     assert 0 <= workers_of(MachineConfig(), GPU) <= 8
+    assert workers_of(MachineConfig(threads=4), GPU) == 3, "a fold beside others keeps to its threads"
+
+
+def test_gpus_are_all_that_are_seen_or_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert gpus_of(MachineConfig(device="cpu")) == 0
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)  # no GPU is needed to count
+    assert [gpus_of(MachineConfig(device=device)) for device in ("auto", "cuda", "cuda:1", "cpu")] == [4, 4, 1, 0]

@@ -7,7 +7,9 @@ from types import FrameType
 
 from competition.console import errors
 
-PARENT = "TRAIN_PARENT_PID"  # set for the processes that train one fold each, which stop when the one that started them is gone
+STARTER = "TRAIN_PARENT_PID"  # the process that started this one and looks after it: when it is gone, this one stops
+PART = "TRAIN_PART"  # set where this one trains a fold of a run that its starter tells people of
+WAIT = "TRAIN_WAIT_SECONDS"  # set where a process that was lost may still be saving its state: how long its successor waits for it
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -18,7 +20,8 @@ class StopRequest:
         """agreed: given the signal that came here (0: none), that of the several processes that ask at the same step."""
         self.received: signal.Signals | None = None
         self.agreed, self.signal = agreed, 0
-        self.parent = int(os.environ.get(PARENT, "0"))
+        self.starter = int(os.environ.get(STARTER, "0"))
+        self.parent = self.starter if PART in os.environ else 0
         for number in SIGNALS:
             signal.signal(number, self._receive)
 
@@ -30,7 +33,7 @@ class StopRequest:
             errors.print("stopping: saving the state first (once more to stop at once)", markup=False)
 
     def __call__(self) -> bool:
-        if self.parent and os.getppid() != self.parent:
+        if self.starter and os.getppid() != self.starter:
             self.received = signal.SIGTERM
         self.signal = int(self.agreed(self.received or 0))
         return self.signal > 0

@@ -1,0 +1,129 @@
+"""The machines at hand (this one, or those of a Ray cluster), what they do at once, and a command that is started on one of them."""
+
+import math
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from competition.config import MachineConfig
+from competition.errors import CompetitionError
+from competition.processes import cores
+from competition.stop import STARTER
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine."""
+
+    cores: int
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """How many pieces of work are done at once, the threads of each, and the GPUs that they share; 0: they compute on cores."""
+
+    at_once: int
+    threads: int
+    gpus: int = 0
+
+    @property
+    def gpu_share(self) -> float:
+        """What a piece of work has of a GPU."""
+        return 1 / math.ceil(self.at_once / self.gpus) if self.gpus else 0.0
+
+
+class Process(Protocol):
+    """A command that was started, as subprocess.Popen has it."""
+
+    def poll(self) -> int | None:
+        """The exit code, below 0 where a signal ended it; None while it runs."""
+        ...
+
+    def terminate(self) -> None: ...
+
+
+def hosts_of(machine: MachineConfig, gpus: int = 0) -> list[Host]:
+    """This machine, which has so many GPUs; with the engine ray, those of the cluster."""
+    if machine.engine == "ray":
+        from competition.on_ray import hosts
+
+        return hosts()
+    return [Host(cores(), gpus)]
+
+
+def shared_out(hosts: Sequence[Host], pieces: int, at_once: int | Literal["auto"], threads: int | Literal["auto"], a_gpu: int = 0) -> Lanes:
+    """The lanes for so many pieces of work; `auto` is as many as fit, with as many threads as they then have.
+
+    a_gpu: how many pieces fit on a GPU; 0: they need none.
+
+    Raises: CompetitionError where they need a GPU and there is none.
+    """
+    gpus = sum(host.gpus for host in hosts) if a_gpu else 0
+    if a_gpu and not gpus:
+        raise CompetitionError("none of the machines has a GPU: --machine.device cpu")
+
+    def fit(each: int) -> int:
+        return sum(min(host.cores // each, host.gpus * a_gpu) if a_gpu else host.cores // each for host in hosts)
+
+    if at_once == "auto":
+        at_once = gpus * a_gpu if a_gpu else fit(1 if threads == "auto" else threads)
+    at_once = max(1, min(at_once, pieces))
+    a_gpu = max(a_gpu, math.ceil(at_once / gpus)) if gpus else 0
+    if threads == "auto":
+        threads = max((each for each in range(1, max(host.cores for host in hosts) + 1) if fit(each) >= at_once), default=1)
+    return Lanes(at_once, threads, gpus)
+
+
+def visible_gpus(count: int) -> list[str]:
+    """What CUDA_VISIBLE_DEVICES calls the GPUs that this process sees: by the variable itself where it is set."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return (named.split(",") if named else [str(number) for number in range(count)])[:count]
+
+
+def start(machine: MachineConfig, command: Sequence[str], log: Path, environment: dict[str, str], lanes: Lanes) -> Process:
+    """The command, started by the machine's engine as one of the lanes; what it says is added to the log.
+
+    It has the environment of the process that looks after it, and more; it finds that process's number in STARTER.
+    """
+    if machine.engine == "ray":
+        from competition.on_ray import start_on_ray
+
+        return start_on_ray(command, log, environment, lanes)
+    return start_here(command, log, environment, Path.cwd())
+
+
+def start_here(command: Sequence[str], log: Path, environment: dict[str, str], place: Path) -> subprocess.Popen[bytes]:
+    """The command as a child of this process, in the working directory `place`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            command,
+            cwd=place,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {STARTER: str(os.getpid())} | environment,
+            start_new_session=True,  # Ctrl-C reaches it through terminate() alone
+        )
+
+
+class Tail:
+    """Called: the whole lines that a file was given since the last call, or since this was made."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.place = path.stat().st_size if path.exists() else 0
+
+    def __call__(self) -> list[str]:
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self.place)
+            read = file.read()
+        whole = read[: read.rfind(b"\n") + 1]
+        self.place += len(whole)
+        return whole.decode("utf-8", "replace").splitlines()

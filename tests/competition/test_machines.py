@@ -1,0 +1,43 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from competition.config import MachineConfig
+from competition.machines import Host, Tail, cores, hosts_of, start_here
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_this_machine_is_the_only_one() -> None:
+    assert hosts_of(MachineConfig(), 2) == [Host(cores(), 2)]
+
+
+def test_a_command_has_the_place_and_the_environment_and_its_words_are_added(tmp_path: Path) -> None:
+    log = tmp_path / "new" / "log"
+    says = "import os; print(os.getcwd(), os.environ['TRAIN_PARENT_PID'], os.environ['MORE'])"
+    for more in ("one", "two"):
+        assert start_here([sys.executable, "-c", says], log, {"MORE": more}, tmp_path).wait(timeout=60) == 0
+    assert log.read_text().splitlines() == [f"{tmp_path} {os.getpid()} {more}" for more in ("one", "two")]
+
+
+def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    said = Tail(path)
+    assert said() == []
+    with path.open("a", encoding="utf-8") as file:
+        for written, lines in (("one\ntw", ["one"]), ("", []), ("o\n±\n", ["two", "±"])):
+            file.write(written)
+            file.flush()
+            assert said() == lines
+    assert Tail(path)() == [], "what was there before is no news"
+
+
+def test_without_ray_its_package_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ray.py").write_text("raise ImportError", encoding="utf-8")
+    asks = "from competition.config import MachineConfig; from competition.machines import hosts_of; hosts_of(MachineConfig(engine='ray'))"
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    asked = subprocess.run(
+        [sys.executable, "-c", asks], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False
+    )
+    assert "CompetitionError: --machine.engine ray needs a further package: pip install 'podium[ray]'" in asked.stderr
