@@ -28,6 +28,7 @@ ID_WORDS = frozenset(["id", "ids", "uid", "uuid", "idx", "index", "key", "hash",
 MOST_CATEGORIES = 100
 ROWS_A_CATEGORY = 5  # on average, at the least: else it is free text
 SHOWN = 6
+SAID: dict[ColumnKind, str] = {"number": "of numbers", "yes/no": "of yes or no", "category": "of categories"}
 KNOWN_IN_TEST = 0.5  # of a category's test cells, at the least, are values that training shows
 
 
@@ -40,8 +41,9 @@ class Side:
     place_of: dict[str, int]
 
     def column(self, name: str, images: Sequence[str]) -> pd.Series:
-        cells = self.frame[name].str.strip().iloc[[self.place_of[image] for image in images]].reset_index(drop=True)
-        return cells.mask(cells.str.lower().isin(MISSING), "")
+        cells = self.frame[name].iloc[[self.place_of[image] for image in images]].reset_index(drop=True)
+        stripped = {cell: cell.strip() for cell in set(cells)}
+        return cells.map({cell: "" if text.lower() in MISSING else text for cell, text in stripped.items()}).astype("str")
 
 
 def find_columns(
@@ -75,8 +77,8 @@ def find_columns(
         return None, [], notes
     kinds: dict[str, ColumnKind] = {name: kind for name, (_, _, kind) in found.items()}
     both = [pd.DataFrame({name: parts[side] for name, parts in found.items()}, dtype="str") for side in (0, 1)]
-    of_kind = Counter(kinds.values())
-    why = f"training and test rows have them ({', '.join(used)}): " + ", ".join(f"{count} {kind}" for kind, count in of_kind.items())
+    counts = ", ".join(f"{count} {SAID[kind]}" for kind, count in Counter(kinds.values()).items())
+    why = f"training and test rows have them ({', '.join(used)}): {counts}"
     return Tabular(both[0], both[1], kinds), [Reason("columns beside", examples(kinds), why)], notes
 
 
@@ -85,14 +87,14 @@ def _sides(
 ) -> tuple[list[Side], list[Side]]:
     """The tables with all training images, `own` (the label table) first, and those with all test images that do not answer for them."""
     of_train, of_test = [own], []
+    tables_with = Counter(name for table in tables.values() for name in table.frame.columns if name)
     for path, table in tables.items():
         frame = table.frame
-        elsewhere = [own.frame, *(other.frame for name, other in tables.items() if name != path)]
         if path == own.path:  # it may have the test rows too, without an answer
             wanted = any((frame[name] == "").any() for name in targets if name in frame.columns)
         else:  # a table of all images serves both sides alone
-            wanted = role_of_file(path) is None or any(len(set(frame.columns) & set(other.columns) - {""}) > 1 for other in elsewhere)
-        if not wanted or not len(frame):
+            wanted = role_of_file(path) is None or sum(tables_with[name] > 1 for name in frame.columns) > 1
+        if not wanted or len(frame) < min(len(own.place_of), len(test)):
             continue
         parts: list[tuple[Role, set[str], list[Side]]] = [("train", set(own.place_of), of_train), ("test", test, of_test)]
         for role, images, sides in parts:
