@@ -56,8 +56,11 @@ def main_first() -> Iterator[None]:
             raise
         finally:
             _told(failed)
+            if failed:
+                atexit.register(_told, None)
     else:
         if failed := _told(None):
+            _told(None)  # until it has said so: a launcher ends all with the first
             raise failed
         try:
             yield
