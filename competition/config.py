@@ -231,6 +231,8 @@ class DeviceConfig(Section):
     """Mixed precision; auto: what the device does fast."""
     threads: Count | Auto = "auto"
     """CPU threads a process computes with."""
+    inference: Literal["auto", "torch", "openvino"] = "auto"
+    """What predicts, and embeds for a probe, on a CPU; auto: what was measured to be faster, where there is enough to do."""
     runs: Path = Path("runs")
     """Where runs, submissions and the ledger stand."""
     cache: Path = Path("cache")

@@ -18,8 +18,9 @@ from competition.errors import choose, examples
 from competition.tables import as_table
 from models.batches import Normalise
 from models.checkpoint import Checkpoint, load
-from models.columns import numbers_of
+from models.columns import beside, numbers_of
 from models.device import amp_of, device_of, threads_of
+from models.engines import fastest
 from models.errors import ModelError
 from models.heads import Head
 from models.infer import predict
@@ -49,6 +50,9 @@ def predict_test(folds: Sequence[Path], contest: Competition, views: str, machin
     seen = pixels(
         contest.images, contest.test, first.spec.size_px, first.spec.channels, first.spec.interpolation, machine.cache / contest.name
     )
+    normalise = Normalise(first.spec, device)
+    looks = [(normalise(torch.from_numpy(seen[:2])), *beside(own, device)(torch.arange(2))) for own in numbers] if len(seen) > 1 else []
+    networks = fastest(networks, looks, machine.inference, len(seen) * len(names), threads_of(machine), folds)
     autocast = {"bf16": torch.bfloat16, "fp16": torch.float16, "off": None}[amp_of(machine, device)]
     with progress("predicting", len(seen)) as advance:
         probs = predict(
@@ -57,7 +61,7 @@ def predict_test(folds: Sequence[Path], contest: Competition, views: str, machin
             seen,
             np.arange(len(seen)),
             contest.task,
-            Normalise(first.spec, device),
+            normalise,
             names,
             BATCH,
             autocast,

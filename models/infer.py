@@ -23,7 +23,7 @@ class TableHead(Protocol):
 
 
 def predict(
-    networks: Sequence[nn.Module],
+    networks: Sequence[Callable[..., torch.Tensor]],
     heads: Sequence[TableHead],
     pixels: np.ndarray,
     rows: np.ndarray,
@@ -37,12 +37,15 @@ def predict(
 ) -> np.ndarray:
     """float32 N x K, the mean over networks and views of probabilities; each image is read and normalised once for all of them.
 
+    networks: or what else gives their raw outputs (models/engines.py).
+
     numbers: of each network the columns of all rows of pixels (float32, D a row), None for one that takes images alone; empty: all do.
     """
     parts: list[torch.Tensor] = []
     beside_of = [beside(own, normalise.device) for own in numbers or [None] * len(networks)]
     for network in networks:
-        network.eval()
+        if isinstance(network, nn.Module):
+            network.eval()
     with torch.inference_mode(), torch.autocast(normalise.device.type, dtype=autocast, enabled=autocast is not None):
         for images, shown in zip(in_order(pixels, rows, batch), torch.from_numpy(rows).split(batch), strict=False):
             x = normalise(images)

@@ -7,6 +7,7 @@ on rows that another fold holds out, never on the fold that is scored.
 Legend: N images, S side in px, C channels, D features, K columns of the table, V views.
 """
 
+import copy
 import hashlib
 import math
 import warnings
@@ -28,7 +29,8 @@ from competition.metrics import score
 from models.backbones import last_layer, network_of
 from models.batches import Normalise, in_order, seed_of
 from models.columns import width_of
-from models.device import TORCH_TYPE
+from models.device import TORCH_TYPE, threads_of
+from models.engines import fastest
 from models.errors import ModelError
 from models.heads import Head, head_for
 from models.job import Fitted, FoldJob, Stopped, save_checkpoint, table_loss
@@ -103,7 +105,6 @@ def probe(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lam
 
 def embed(network: nn.Module, pixels: np.ndarray, job: FoldJob, accelerator: Accelerator, views: tuple[str, ...]) -> np.ndarray:
     """float16 V x N x D: what the last layer is given. Looked at once, and kept in the cache for the other folds and runs."""
-    last = network.get_submodule(last_layer(network))
     asked = hashlib.sha256(repr((job.spec, views, pixels.shape)).encode())
     for name, value in network.state_dict().items():
         if not name.startswith(last_layer(network)):
@@ -114,12 +115,13 @@ def embed(network: nn.Module, pixels: np.ndarray, job: FoldJob, accelerator: Acc
     path = Path(machine.cache) / job.config.competition.slug / f"features-{asked.hexdigest()[:16]}.npy"
     if path.is_file():
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    given: list[torch.Tensor] = []
-    hook = last.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
+    body = copy.deepcopy(network).eval()
+    body.set_submodule(last_layer(network), nn.Identity())
     normalise = Normalise(job.spec, accelerator.device)
+    looks = [(normalise(torch.from_numpy(pixels[:2])),)]
+    (forward,) = fastest([body], looks, machine.inference, len(pixels) * len(views), threads_of(machine), [path.parent])
     autocast = TORCH_TYPE[accelerator.mixed_precision]
     parts = []
-    network.eval()
     with (
         progress("looking", len(pixels)) as advance,
         torch.inference_mode(),
@@ -127,12 +129,8 @@ def embed(network: nn.Module, pixels: np.ndarray, job: FoldJob, accelerator: Acc
     ):
         for images in in_order(pixels, np.arange(len(pixels)), BATCH):
             x = normalise(images)
-            for view in views:
-                network(VIEWS[view](x))
-            parts.append(torch.stack(given).half().cpu().numpy())
-            given.clear()
+            parts.append(torch.stack([forward(VIEWS[view](x)) for view in views]).half().cpu().numpy())
             advance(len(images))
-    hook.remove()
     features = np.concatenate(parts, axis=1)
     if not np.isfinite(features).all():
         raise ModelError(f"{job.config.model.backbone} gives features that are not finite; try --machine.amp off, or other weights")
