@@ -181,7 +181,7 @@ class ImageIndex:
 
     def has(self, name: str) -> bool:
         """Whether an image is called so, with its ending or without."""
-        return bool(self._found([name], Spelling(1, False)) or self._found([name], Spelling(1, True)))
+        return bool(self._found([name], Spelling(1, is_image(name))))
 
     def share(self, ids: Sequence[str], loose: bool = False) -> float:
         """Which share of some of the ids are images, each value counted once: a column of classes 0 to 9 is no column of ids."""
