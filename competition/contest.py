@@ -32,7 +32,7 @@ class SubmissionFormat:
             probabilities    one column a class (all but regression), columns named as classes
             label            the class's name as the train table writes it, in one column
             labels           names separated by spaces, in one column (multilabel)
-            ranked           the `places` likeliest names separated by spaces, best first, in one column (multiclass)
+            ranked           the `places` likeliest names separated by spaces, best first, in one column, or in a column each (multiclass)
             number           in one column, or in one for each target (regression)
     rows: one a submission row, in the sample's order with its repeats. First column is the id, the rest as in the sample,
           all as text, exactly as the file spells them (leading zeros kept).
@@ -44,6 +44,7 @@ class SubmissionFormat:
     id_column: str
     answer_columns: tuple[str, ...]
     places: int = 5  # names a row, for `ranked`
+    separator: str = " "  # of names in one cell, for `labels` and `ranked`
     file: str | None = None  # the sample's path in the competition, None where there was none
 
 

@@ -7,32 +7,45 @@ What CompetitionConfig sets is taken as said; what is impossible is one Competit
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from competition.config import CompetitionConfig
 from competition.contest import Competition, Reason
+from competition.detect_beside import columns_beside
 from competition.detect_columns import find_columns
 from competition.detect_groups import find_groups
-from competition.detect_labels import FOLDERS, NAMES, Rows, folder_rows, image_tables, label_table, name_rows, table_rows
-from competition.detect_other import many_an_id, refuse_confidences, refuse_places
+from competition.detect_labels import (
+    FOLDERS,
+    NAMES,
+    Rows,
+    folder_rows,
+    image_tables,
+    label_table,
+    name_rows,
+    same_in_each_folder,
+    table_rows,
+)
+from competition.detect_other import many_an_id, more_than_an_image, no_images, refuse_confidences, refuse_places, refuse_sentences
 from competition.detect_pixels import pixel_test, pixel_train
 from competition.detect_repeats import one_row_an_image
 from competition.detect_sample import Sample, find_sample
 from competition.detect_submission import find_metric, find_submission, known_metric
-from competition.detect_target import Target, encode, find_target, frame_of
+from competition.detect_target import Target, encode, find_target, frame_of, plain_rows
 from competition.detect_test import AnswerRows, found_test, sample_test
 from competition.errors import CompetitionError, examples
 from competition.files import Files
 from competition.headers import IMAGE
-from competition.image_index import ImageIndex, no_images, role_of_file
+from competition.image_index import ImageIndex, role_of_file
 from competition.images import FileImages, ImageSource
 from competition.pixels import PixelColumns
 from competition.text_tables import Tables, read_tables
 
 SHOWN_TABLES = 6
 MOST_ID_COLUMNS, MOST_TRIED = 3, 12  # of a table, and of all: where no column names images, these are asked what they may mean
+TO_NAME = " A table should have a column of ids or file names and a column of labels: name them by --competition.labels and .id-column"
 NOT_FOUND = {
     "auto": "no table has a column that names images",
     FOLDERS: "images do not lie in folders of classes",
@@ -58,7 +71,7 @@ def detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
 def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     where = str(files.root)
     index = ImageIndex(files.paths)
-    tables = read_tables(files)
+    tables = read_tables(files, index)
     pixel_tables = [table.pixels for table in tables.of.values() if table.pixels]
     if not len(index) and not pixel_tables:
         raise no_images(files.paths, where)
@@ -69,18 +82,20 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     images: ImageSource
     if len(index):
         images = FileImages(files)
-        train, test, reasons, notes = _from_files(tables, index, sample, ask, where)
+        train, test, reasons, notes, beside = _from_files(tables, index, sample, ask, where)
         test_columns = _columns_of_test(tables, train, sample)
     else:
         images = PixelColumns(files, pixel_tables)
         train, table, reason = pixel_train(tables, sample, ask)
         test = pixel_test(tables, table, sample, where)
-        reasons, notes, test_columns = [reason], [], []
-    target = find_target(train, sample, test_columns, ask, known_metric(name, ask))
+        reasons, notes, test_columns, beside = [reason], [], [], pd.DataFrame(index=range(len(train.ids)))
+    target = find_target(train, sample, tables, test_columns, ask, known_metric(name, ask))
     refuse_places(train.where, target.columns, ask)
+    if target.task.kind == "multiclass" and not ask.target_columns:
+        refuse_sentences(train.where, target.columns[0], target.told.classes, len(train.ids))
     left = int((~target.kept).sum())
     train, target, merged = one_row_an_image(train, target)
-    frame = frame_of(train, target.kept)
+    frame = pd.concat([frame_of(train, target.kept), beside[target.kept].reset_index(drop=True)], axis=1)
     test_truth = _test_truth(test, target)
     submission, answer_reason = find_submission(target, sample, test.ids, ask)
     metric = find_metric(name, target, sample, submission, ask)
@@ -91,8 +106,9 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     notes += [f"{path} was not opened: the folder of its name stands beside it" for path in files.left_out]
     notes += [f"not opened: {reason}" for reason in files.unopened.values()]
     notes += [f"not read: {reason}" for reason in tables.unread.values()]
-    if beside := [f"{group.folder} ({len(group.paths):,})" for group in index.groups.values() if group.beside]:
-        notes.append(f"not used, for their names are of pictures that belong to others: {examples(beside)}")
+    notes += [f"not read: {len(paths):,} {kind} files of one image each, such as {paths[0]}" for kind, paths in tables.side_files.items()]
+    if apart := [f"{group.folder} ({len(group.paths):,})" for group in index.groups.values() if group.beside]:
+        notes.append(f"not used, for their names are of pictures that belong to others: {examples(apart)}")
     if only_in_train := _only_in_train(train, target, test_columns, group_reason):
         notes.append(f"only in {train.where} and not used: {examples(only_in_train)}")
     notes += left_out
@@ -146,7 +162,8 @@ def _what_is_there(index: ImageIndex, tables: Tables) -> Reason:
 
 def _from_files(
     tables: Tables, index: ImageIndex, sample: Sample | None, ask: CompetitionConfig, where: str
-) -> tuple[Rows, AnswerRows, list[Reason], list[str]]:
+) -> tuple[Rows, AnswerRows, list[Reason], list[str], pd.DataFrame]:
+    """Training rows, test rows, reasons, notes, and what other tables tell about the training rows."""
     candidates = image_tables(tables, index, sample, ask.id_column)
     train, reason, notes = _training_rows(candidates, tables, index, sample, ask, where)
     test = sample_test(sample, tables, index, train, where) if sample else found_test(candidates, index, train, where)
@@ -156,7 +173,16 @@ def _from_files(
             raise CompetitionError(f"{where}: all images that {train.where} labels are test images: {examples(train.images)}")
         notes.append(f"{overlap:,} rows of {train.where} are of test images: they are left out of training")
         train = train.only([image not in in_test for image in train.images])
-    return train, test, [reason], notes
+    if spare := _without_a_label(index, {*train.images, *in_test}):
+        notes.append(f"{spare:,} images of the training folder are in no row of {train.where}: they are left out")
+    beside, more = columns_beside(train, candidates)
+    return train, test, [reason], [*notes, *more], beside
+
+
+def _without_a_label(index: ImageIndex, used: set[str]) -> int:
+    """How many images lie among the training images without being any."""
+    groups = [group for group in index.groups.values() if group.role == "train" and not group.beside]
+    return sum(path not in used for group in groups if not used.isdisjoint(group.paths) for path in group.paths)
 
 
 def _training_rows(candidates, tables: Tables, index: ImageIndex, sample: Sample | None, ask: CompetitionConfig, where: str):  # type: ignore[no-untyped-def]
@@ -168,17 +194,23 @@ def _training_rows(candidates, tables: Tables, index: ImageIndex, sample: Sample
                 raise CompetitionError(
                     f"{candidate.path}: there is no column {ask.id_column!r}, its columns are {examples(candidate.frame.columns, 12)}"
                 )
-            rows, notes = table_rows(candidate, index, "train")
-            return rows, reason, list(notes)
+            rows, notes, lacking = table_rows(candidate, index, "train")
+            return rows, replace(reason, why=f"{reason.why}; {lacking}", sure=False) if lacking else reason, notes
     in_test = set(index.match(sample.ids, "test").images) if sample else set()
     paths = index.of_role("train", "val") or [path for path in index.of_role(None) if path not in in_test]
     notes = ["images of the validation folder are training images here"] if index.of_role("val") and index.of_role("train") else []
     if ask.labels in ("auto", FOLDERS):
         rows = _folders_of_roles(index) or folder_rows(paths)
         if rows is not None:
+            same = "; the same file names in each: are these classes?" if same_in_each_folder(rows) else ""
             return (
                 rows,
-                Reason("labels", FOLDERS, f"{rows.frame['label'].nunique()} folders, {examples(dict.fromkeys(rows.frame['label']))}"),
+                Reason(
+                    "labels",
+                    FOLDERS,
+                    f"{rows.frame['label'].nunique()} folders, {examples(dict.fromkeys(rows.frame['label']))}{same}",
+                    not same,
+                ),
                 notes,
             )
     if ask.labels in ("auto", NAMES) and (rows := name_rows(paths)) is not None:
@@ -194,7 +226,7 @@ def _training_rows(candidates, tables: Tables, index: ImageIndex, sample: Sample
     raise CompetitionError(
         f"{where}: no labels were found: {', '.join(why)}. Tables: {examples(tables.of, 8) or 'none'}; "
         f"{len(index):,} images, such as {examples(paths[:1] or index.of_role('test')[:1])}{unread}."
-        + (_many_an_id(tables, index) or _what_to_do(index))
+        + (_many_an_id(tables, index) or _what_to_do(tables, index))
     )
 
 
@@ -204,17 +236,26 @@ def _many_an_id(tables: Tables, index: ImageIndex) -> str:
         (
             found
             for values in itertools.islice(columns, MOST_TRIED)
-            if min(map(len, values), default=0) > 1 and (found := many_an_id(values, index))
+            if min(map(len, values), default=0) > 1 and (found := many_an_id(values, index) or more_than_an_image(values, index))
         ),
         "",
     )
 
 
-def _what_to_do(index: ImageIndex) -> str:
+def _what_to_do(tables: Tables, index: ImageIndex) -> str:
+    for kind, paths in tables.side_files.items():
+        return (
+            f" {len(paths):,} {kind} files are of one image each, such as {paths[0]}: boxes, masks and captions are not what this is made "
+            "for; labels should stand in one table"
+        )
+    if named := next((table for path, table in tables.of.items() if role_of_file(path) == "train" and len(table.frame.columns) > 1), None):
+        column = next((name for name in named.frame.columns if name), "")
+        cells = named.frame[column].head(2).tolist()
+        return f" No image is called as {examples(cells)} of {named.path} are, column {column!r}: are the training images there?" + TO_NAME
     masks = [group.folder for group in index.groups.values() if group.beside]
     if masks:
         return f" {examples(masks)} hold pictures that belong to others: competitions about masks are not what this is made for"
-    return " A table should have a column of ids or file names and a column of labels: name them by --competition.labels and .id-column"
+    return TO_NAME
 
 
 def _folders_of_roles(index: ImageIndex) -> Rows | None:
@@ -256,7 +297,7 @@ def _test_truth(test: AnswerRows, target: Target) -> np.ndarray | None:
     if rows is None or not set(target.columns) <= set(rows.frame.columns) or len(rows.frame) != len(test.ids):
         return None
     try:
-        truth, kept = encode(rows, target.task, target.columns, target.separator)
+        truth, kept = encode(plain_rows(rows, target.columns), target.told, target.columns, target.separator)
     except CompetitionError:
         return None  # a test table's column of that name holds something else; it is only shown, never needed
     return truth if kept.all() else None

@@ -33,9 +33,18 @@ GROUP_WORDS = frozenset(
         "slide",
         "specimen",
         "experiment",
+        "lesion",
+        "farm",
+        "hospital",
+        "clinic",
+        "institution",
+        "recording",
+        "deployment",
+        "flight",
     ]
 )
-WITH_ID_WORDS = frozenset(["site", "plot", "field", "batch", "family"])  # of whom or what only with "id" beside: a body has sites too
+WITH_ID_WORDS = frozenset(["site", "plot", "field", "batch", "family"])  # of whom or what only with "id" beside: a body has sites too,
+ALONE_WORDS = WITH_ID_WORDS - {"family"}  # or where the name says nothing else; a species has a family
 MEASURE_WORDS = frozenset(  # what is told about them: Patient Age, seq_num_frames
     [
         "age",
@@ -93,4 +102,4 @@ def called_as_a_group(name: str) -> bool:
     said = set(words(name))
     if not MEASURE_WORDS.isdisjoint(said):
         return False
-    return not GROUP_WORDS.isdisjoint(said) or (not WITH_ID_WORDS.isdisjoint(said) and "id" in said)
+    return not GROUP_WORDS.isdisjoint(said) or (not WITH_ID_WORDS.isdisjoint(said) and "id" in said) or bool(said and said <= ALONE_WORDS)

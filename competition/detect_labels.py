@@ -10,8 +10,8 @@ import pandas as pd
 
 from competition.config import CompetitionConfig
 from competition.contest import Reason
-from competition.detect_other import many_an_id
-from competition.detect_sample import Sample
+from competition.detect_other import many_an_id, more_than_an_image
+from competition.detect_sample import Sample, called_a_sample
 from competition.errors import CompetitionError, choose, examples
 from competition.image_index import LEAST_SHARE, ImageIndex, Role, role_of_file, without_suffix, words
 from competition.text_tables import Tables
@@ -20,6 +20,7 @@ FOLDERS, NAMES = "folders", "names"
 LABEL_WORDS = frozenset(["label", "labels", "labeled", "labelled", "target", "targets", "truth", "solution", "annotations", "classes"])
 NUMBERED_NAME = re.compile(r"^(.*?[^\d\W_].*?)[\W_]*\(?\d+\)?$")
 MOST_CLASSES_BY_NAME = 1000
+MOST_MISSING = 0.05  # of the training rows without an image: what is published lacks a few, a download that broke off lacks many
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def image_tables(tables: Tables, index: ImageIndex, sample: Sample | None, id_co
     """The tables in which a column names images, the sample submission left out."""
     found = []
     for path, table in tables.of.items():
-        if (sample is not None and path == sample.path) or not len(table.frame):
+        if (sample is not None and (path == sample.path or called_a_sample(path))) or not len(table.frame):
             continue
         if id_column != "auto" and id_column in table.frame.columns:
             found.append(Candidate(path, id_column, table.frame, index.share(table.frame[id_column].tolist()), role_of_file(path)))
@@ -174,25 +175,28 @@ def _check_agreement(best: Candidate, others: Sequence[Candidate], sample: Sampl
             )
 
 
-def table_rows(candidate: Candidate, index: ImageIndex, role: Role | None) -> tuple[Rows, tuple[str, ...]]:
-    """The table's rows with their images, and notes on the choice of folders.
+def table_rows(candidate: Candidate, index: ImageIndex, role: Role | None) -> tuple[Rows, list[str], str]:
+    """The table's rows with their images, notes on the choice of folders, and which few rows were left out for want of an image.
 
-    Raises: CompetitionError where images are missing.
+    Raises: CompetitionError where more images are missing.
     """
     frame = candidate.frame
     ids = frame[candidate.column].str.strip().tolist()
     match = index.match(ids, role)
     notes = [f"{match.groups[0]} was taken for {candidate.path}; {folder} has images of the same names" for folder in match.instead]
-    images = match.images
+    images, lacking = match.images, ""
     if match.missing:
         blank = (frame.drop(columns=candidate.column).iloc[match.missing] == "").all(axis=1).tolist()
-        if not all(blank):
-            missing = [ids[place] for place in itertools.compress(match.missing, [not empty for empty in blank])]
+        missing = [ids[place] for place in itertools.compress(match.missing, [not empty for empty in blank])]
+        if len(missing) > MOST_MISSING * len(ids):
             raise missing_images(candidate.path, candidate.column, missing, len(ids), index, role)
-        notes.append(f"{len(blank):,} rows of {candidate.path} have neither an image nor a label: they are left out")
+        if any(blank):
+            notes.append(f"{sum(blank):,} rows of {candidate.path} have neither an image nor a label: they are left out")
+        if missing:
+            lacking = f"{len(missing):,} of {len(ids):,} rows have no image and are left out: {examples(missing)}"
         present = [image is not None for image in images]
         frame, ids = frame[np.asarray(present)], list(itertools.compress(ids, present))
-    return Rows(candidate.path, candidate.column, frame, ids, [image for image in images if image is not None]), tuple(notes)
+    return Rows(candidate.path, candidate.column, frame, ids, [image for image in images if image is not None]), notes, lacking
 
 
 def missing_images(where: str, column: str, missing: Sequence[str], total: int, index: ImageIndex, role: Role | None) -> CompetitionError:
@@ -201,7 +205,7 @@ def missing_images(where: str, column: str, missing: Sequence[str], total: int, 
     more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
     return CompetitionError(
         f"{where}: images are missing for {len(missing):,} of {total:,} rows, column {column!r}: {shown}{more}."
-        + (many_an_id(missing, index) or " Is the download complete, are its archives all there?")
+        + (many_an_id(missing, index) or more_than_an_image(missing, index) or " Is the download complete, are its archives all there?")
     )
 
 
@@ -213,6 +217,15 @@ def folder_rows(paths: Sequence[str]) -> Rows | None:
     if len(set(classes)) < 2 or "" in classes:
         return None
     return Rows(FOLDERS, None, pd.DataFrame({"label": classes}, dtype="str"), short_ids(paths, base), list(paths))
+
+
+def same_in_each_folder(rows: Rows) -> bool:
+    """Whether each folder has pictures of the same names, which are no plain numbers: pairs of pictures look so."""
+    names: dict[str, set[str]] = {}
+    for label, path in zip(rows.frame["label"], rows.images, strict=True):
+        names.setdefault(label, set()).add(without_suffix(path.rpartition("/")[2]))
+    first = next(iter(names.values()))
+    return all(others == first for others in names.values()) and not all(map(str.isdigit, first))
 
 
 def name_rows(paths: Sequence[str]) -> Rows | None:

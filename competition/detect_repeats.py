@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from competition.detect_labels import Rows
+from competition.detect_other import boxes_beside
 from competition.detect_target import Target
 from competition.errors import CompetitionError, examples
 from competition.text_tables import repeated
@@ -23,11 +24,12 @@ def one_row_an_image(train: Rows, target: Target) -> tuple[Rows, Target, list[st
         rows = [answer.tobytes() for answer in target.truth]
         disagree = {image: None for image, row in zip(kept_images, rows, strict=True) if first.setdefault(image, row) != row}
         if disagree:
+            boxes = boxes_beside(train.frame.columns)
             id_of = dict(zip(train.images, train.ids, strict=True))
             raise CompetitionError(
                 f"{train.where}: {len(disagree):,} ids are there more than once with different labels: "
                 f"{examples(id_of[image] for image in disagree)}. "
-                "Is each a label of its own? Then --competition.task multilabel"
+                f"Is each a label of its own? Then --competition.task multilabel{boxes and '.'}{boxes}"
             )
     truth = np.zeros((len(train.images), target.truth.shape[1]), np.float32)
     truth[target.kept] = target.truth

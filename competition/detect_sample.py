@@ -7,7 +7,7 @@ import pandas as pd
 
 from competition.config import CompetitionConfig
 from competition.contest import Reason
-from competition.errors import CompetitionError, choose
+from competition.errors import CompetitionError, choose, examples
 from competition.image_index import ImageIndex
 from competition.text_tables import Table, Tables
 
@@ -16,6 +16,8 @@ NAMED_SO = (
     re.compile(r"submission|submit"),
     re.compile(r"^sample|benchmark"),
 )
+USAGES = frozenset(["public", "private", "ignored", "ignore"])
+MOST_BESIDE_IDS = 5
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,22 @@ def find_sample(tables: Tables, index: ImageIndex, ask: CompetitionConfig) -> Sa
     for sure, pattern in zip((True, False, False), NAMED_SO, strict=True):
         named = [table for path, table in tables.of.items() if pattern.search(_letters(path)) and (sure or len(table.frame.columns) > 1)]
         if named:
-            why = "its name" if len(named) == 1 else f"its name; so are {len(named) - 1} more"
-            return _as_sample(named[0], tables, index, why, sure and len(named) == 1)
+            best = max(named, key=lambda table: _images_named(table, index))
+            others = [table.path for table in named if not table.frame.equals(best.frame)]
+            why = f"its name; others called so: {examples(others)}" if others else "its name"
+            return _as_sample(best, tables, index, why, sure and not others)
     return None
+
+
+def called_a_sample(path: str) -> bool:
+    """Whether a table's name says that it is a sample submission."""
+    return NAMED_SO[0].search(_letters(path)) is not None
+
+
+def _images_named(table: Table, index: ImageIndex) -> float:
+    """About how many rows name an image: of samples of several stages, the one of most images that are here."""
+    column = index.column_of_ids(table.frame, table.frame.columns[:MOST_BESIDE_IDS])
+    return column[1] * len(table.frame) if column else 0
 
 
 def _letters(path: str) -> str:
@@ -60,7 +75,7 @@ def _as_sample(table: Table, tables: Tables, index: ImageIndex, why: str, sure: 
     if not len(frame):
         raise CompetitionError(f"{table.path}: the sample submission has no rows: the test set is empty")
     id_column = _id_column(frame, tables, index)
-    answers = tuple(name for name in frame.columns if name not in (id_column, ""))
+    answers = tuple(name for name in frame.columns if name not in (id_column, "") and not _is_usage(frame[name]))
     if not answers:
         raise CompetitionError(f"{table.path}: there is no column to fill in beside the ids ({id_column!r})")
     # The row number that pandas once wrote without a name comes behind the id: columns are taken by name.
@@ -69,9 +84,14 @@ def _as_sample(table: Table, tables: Tables, index: ImageIndex, why: str, sure: 
     return Sample(table.path, frame, id_column, answers, Reason("sample", table.path, why, sure))
 
 
+def _is_usage(cells: pd.Series) -> bool:
+    """Whether a column says which leaderboard a row counts for."""
+    return {"public", "private"} & set(cells.str.lower()) != set() and set(cells.str.lower()) <= USAGES
+
+
 def _id_column(frame: pd.DataFrame, tables: Tables, index: ImageIndex) -> str:
     named = [name for name in frame.columns if name]
-    if best := index.column_of_ids(frame, named[:5]):
+    if best := index.column_of_ids(frame, named[:MOST_BESIDE_IDS]):
         return best[0]
     others = {name for table in tables.of.values() if table.frame is not frame for name in table.frame.columns}
     return next((name for name in named if name in others and frame[name].is_unique), named[0])

@@ -3,7 +3,7 @@
 The metric is written nowhere in the data: it is a guess from the sample and the labels, and its reason says so.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -13,12 +13,14 @@ from competition.catalogue.metrics import METRIC_OF
 from competition.config import CompetitionConfig
 from competition.contest import Answer, Reason, SubmissionFormat
 from competition.detect_sample import Sample
+from competition.detect_spelling import are_in_brackets
 from competition.detect_target import Target
-from competition.detect_values import consecutive, split_labels
+from competition.detect_values import SEPARATORS, consecutive, split_labels
 from competition.errors import CompetitionError, choose, examples
 from competition.metrics import METRICS, PLACES, USUAL_PLACES, check_metric
 from competition.task import Kind
 
+SHARES = frozenset(["0", "1", "0.0", "1.0"])  # classes that may be probabilities as well
 ROW_SUM_TOLERANCE = 0.02  # samples are often rounded: 0.33, 0.33, 0.33
 ANSWERS: dict[Kind, tuple[Answer, ...]] = {
     "binary": ("probability", "probabilities", "label"),
@@ -71,13 +73,23 @@ def find_submission(target: Target, sample: Sample | None, test_ids: list[str], 
             raise CompetitionError(
                 f"{sample.path}: {len(unknown)} columns are none of the targets ({examples(task.classes)}): {examples(unknown)}"
             )
-    elif len(sample.answer_columns) > 1:
+    elif len(sample.answer_columns) > 1 and answer != "ranked":
         raise CompetitionError(
             f"{sample.path}: answer {answer!r} goes into one column, the sample has {len(sample.answer_columns)}: "
             f"{examples(sample.answer_columns)}"
         )
     places = (_ranking(target, sample) if answer == "ranked" else 0) or USUAL_PLACES
-    return SubmissionFormat(answer, sample.frame, sample.id_column, sample.answer_columns, places, sample.path), reason
+    form = SubmissionFormat(answer, sample.frame, sample.id_column, sample.answer_columns, places, sample.path)
+    return (replace(form, separator=_separator(target, sample)) if answer == "labels" else form), reason
+
+
+def _separator(target: Target, sample: Sample) -> str:
+    """What stands between labels: as in the sample's lists; where it has none, as in the training rows, unless these are lists of JSON."""
+    cells, classes = sample.frame[sample.answer_columns[0]].tolist(), set(target.task.classes)
+    for separator in SEPARATORS:
+        if any(len(parts := split_labels(cell, separator)) > 1 and classes.issuperset(parts) for cell in cells):
+            return separator
+    return target.between
 
 
 def known_metric(name: str, ask: CompetitionConfig) -> str | None:
@@ -110,23 +122,42 @@ def _answer(target: Target, sample: Sample | None) -> Guess:
         return Guess("probabilities", "no sample submission, and class names with spaces: a column a class", False)
     if sample is None:
         return Guess("labels" if kind == "multilabel" else "label", "no sample submission: a format of our own", False)
-    if len(sample.answer_columns) > 1:
+    if kind == "multiclass" and (places := _columns_of_names(target, sample)):
+        return Guess("ranked", f"the sample has {places} columns of class names, and a training row has one")
+    column, *others = sample.answer_columns
+    if others:
         return Guess("probabilities", f"the sample has {len(sample.answer_columns)} columns, one a class")
     if kind == "multilabel":
+        if are_in_brackets(sample.frame[column].tolist()):
+            return Guess("labels", "the sample has one column, and cells are lists; its brackets and quotes are not written", False)
         return Guess("labels", "the sample has one column, and cells are lists")
     if kind == "multiclass" and (places := _ranking(target, sample)):
         return Guess("ranked", f"the sample names {places} classes a row, and a training row has one")
     if kind in ("multiclass", "ordinal"):
-        return Guess("label", f"the sample has one column for {len(target.task.classes)} classes")
+        cells = set(sample.frame[column].str.strip()) - {""}
+        known = not cells or not cells.isdisjoint(target.task.classes)
+        none = "" if known else f"; none of its cells, such as {min(cells)!r}, is one"
+        return Guess("label", f"the sample has one column for {len(target.task.classes)} classes{none}", known)
     return _binary_answer(target, sample)
 
 
+def _columns_of_names(target: Target, sample: Sample) -> int:
+    """How many columns hold a class name each, where columns are not called after classes; 0 where others do not."""
+    columns, classes = sample.answer_columns, set(target.task.classes)
+    cells = sample.frame[list(columns)].to_numpy().ravel().tolist()
+    named = sum(cell.strip() in classes for cell in cells) * 2 > len(cells) and classes.isdisjoint(columns)
+    return len(columns) if len(columns) > 1 and named else 0
+
+
 def _ranking(target: Target, sample: Sample) -> int:
-    """How many names the sample's cells list where one is enough; 0 where they are no lists, or names are not words."""
+    """How many names the sample lists where one is enough; 0 where its cells are no lists, or names are not words."""
+    column, *others = sample.answer_columns
+    if others:
+        return len(sample.answer_columns)
     classes = set(target.task.classes)
     if any(len(name.split()) != 1 for name in classes):
         return 0
-    cells = [split_labels(cell, " ") for cell in sample.frame[sample.answer_columns[0]].tolist()]
+    cells = [split_labels(cell, " ") for cell in sample.frame[column].tolist()]
     lists = [names for names in cells if len(names) > 1 and not classes.isdisjoint(names)]
     return max(map(len, lists)) if len(lists) * 2 > len(cells) else 0
 
@@ -140,6 +171,8 @@ def _binary_answer(target: Target, sample: Sample) -> Guess:
         return Guess("label", f"the sample holds class names ({examples(cells)})")
     if set(cells) == set(target.task.classes):
         return Guess("label", f"the sample holds both classes ({examples(cells)})", False)
+    if numbers is None or (not set(target.task.classes) <= SHARES and set(cells) <= set(target.task.classes)):
+        return Guess("label", f"the sample holds {examples(cells)}, no probabilities", set(cells) <= set(target.task.classes))
     if len(cells) == 1:
         fraction = numbers is not None and bool((numbers % 1).any())
         return Guess("probability", f"two classes and one column of numbers; the sample holds {cells[0]!r} in all rows", fraction)

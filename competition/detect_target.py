@@ -3,8 +3,9 @@
 Legend: N rows, K classes.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ from competition.config import CompetitionConfig
 from competition.contest import Reason
 from competition.detect_labels import Rows, column_of_classes
 from competition.detect_sample import Sample
-from competition.detect_values import as_number, in_order, kind_of_values, positive_last, separator_of, split_labels
+from competition.detect_spelling import BAR, are_in_brackets, names_of_sample, plain_cells
+from competition.detect_values import SCORE_WORDS, as_number, in_order, kind_of_values, positive_last, separator_of, split_labels
 from competition.errors import CompetitionError, choose, examples
 from competition.image_index import words
 from competition.task import Kind, Task
+from competition.text_tables import Tables
 
 TARGET_WORDS = [
     "label",
@@ -36,32 +39,61 @@ TARGET_WORDS = [
     "y",
 ]
 
+LISTS_OF_THEIR_OWN = (".json", ".jsonl", ".ndjson", ".parquet")  # the bars between labels are ours
+
 
 @dataclass(frozen=True)
 class Target:
-    """The answers of some rows: truth is float32 N x K (Task.encode), kept: which rows have one."""
+    """The answers of some rows: truth is float32 N x K (Task.encode), kept: which rows have one.
+
+    task: its classes are called as the sample submission calls them. told: the same, called as the training rows call them.
+    """
 
     task: Task
+    told: Task
     columns: tuple[str, ...]
     truth: np.ndarray
     kept: np.ndarray
     separator: str = " "
+    between: str = " "  # of labels in a submission's cell, where the sample does not show it
     reasons: tuple[Reason, ...] = ()
 
 
-def find_target(train: Rows, sample: Sample | None, test_columns: Sequence[str], ask: CompetitionConfig, metric: str | None) -> Target:
+def find_target(
+    train: Rows, sample: Sample | None, tables: Tables, test_columns: Sequence[str], ask: CompetitionConfig, metric: str | None
+) -> Target:
     """What the training rows say about the answer. metric: the competition's, where it is known or asked for.
 
     Raises: CompetitionError where no column is it, and where what is asked for does not fit what the column holds.
     """
     columns, reason = target_columns(train, sample, test_columns, ask)
     first, separator = columns[0], " "
+    listed = are_in_brackets(train.frame[first].tolist())
+    train = plain_rows(train, columns)
     if len(columns) > 1:
-        task, why = _task_of_columns(train, columns, sample, ask)
+        told, why = _task_of_columns(train, columns, sample, ask)
     else:
-        task, separator, why = _task_of_values(train.frame[first].str.strip().tolist(), first, sample, ask, metric)
-    truth, kept = encode(train, task, columns, separator)
-    return Target(task, columns, truth[kept], kept, separator, (reason, why))
+        told, separator, why = _task_of_values(train.frame[first].str.strip().tolist(), first, listed, sample, ask, metric)
+    task, reasons = told, [reason, why]
+    if sample is not None and told.kind != "regression" and len(columns) == 1:
+        parted = separator if told.kind == "multilabel" else None
+        if names := names_of_sample(told.classes, parted, sample, tables, train.where):
+            by_number = all(as_number(name) is not None for name in names.names) and told.kind in ("multiclass", "multilabel")
+            pairs = zip(told.classes, names.names, strict=True)
+            told_as, called = zip(*sorted(pairs, key=lambda pair: float(pair[1])) if by_number else pairs, strict=True)
+            told, task = replace(told, classes=told_as), replace(told, classes=called)
+            shown = examples(f"{old} is {new}" for old, new in zip(told.classes, task.classes, strict=True))
+            reasons.append(Reason("names", "the sample's", f"{names.why}: {shown}", names.sure))
+    truth, kept = encode(train, told, columns, separator)
+    between = " " if listed or train.where.lower().endswith(LISTS_OF_THEIR_OWN) else separator
+    return Target(task, told, columns, truth[kept], kept, separator, between, tuple(reasons))
+
+
+def plain_rows(rows: Rows, columns: Sequence[str]) -> Rows:
+    """The rows, with cells of labels that are written in an odd way written plainly."""
+    odd = {name: plain for name in columns if (plain := plain_cells(rows.frame[name].tolist()))}
+    frame = rows.frame.assign(**{name: rows.frame[name].str.strip().replace(plain) for name, plain in odd.items()})
+    return replace(rows, frame=frame) if odd else rows
 
 
 def encode(rows: Rows, task: Task, columns: Sequence[str], separator: str) -> tuple[np.ndarray, np.ndarray]:
@@ -101,13 +133,19 @@ def target_columns(
     if sample is not None:
         if set(sample.answer_columns) <= set(there):
             return sample.answer_columns, _target_reason(sample.answer_columns, "the sample submission has the same")
-        folded = {name.lower().strip(): name for name in there}
-        if all(name.lower().strip() in folded for name in sample.answer_columns):
-            names = tuple(folded[name.lower().strip()] for name in sample.answer_columns)
-            return names, _target_reason(names, "the sample submission has the same but for capitals")
+        for same, but_for in ((_folded, "capitals"), (_of_means, "the word mean")):
+            by_name = {same(name): name for name in there}
+            if all(same(name) in by_name for name in sample.answer_columns):
+                names = tuple(by_name[same(name)] for name in sample.answer_columns)
+                return names, _target_reason(names, f"the sample submission has the same but for {but_for}")
         if len(sample.answer_columns) > 1 and (named := column_of_classes(train.frame, sample.answer_columns, train.column)):
             return (named,), _target_reason((named,), "its values are the sample submission's columns")
     open_to_choice = [name for name in there if name not in test_columns and train.frame[name].nunique() > 1]
+    marks = [name for name in open_to_choice if set(train.frame[name].str.strip()) <= {"0", "1", "0.0", "1.0"}]
+    if sample is not None and len(marks) > 1 and (cells := _cells_of(sample)) and cells <= set(marks):
+        return tuple(marks), _target_reason(
+            marks, f"columns of 0 and 1, whose names stand in the sample's {examples(sample.answer_columns)}"
+        )
     if sample is not None and len(open_to_choice) > 1 and (named := _column_of_sample_values(train.frame, open_to_choice, sample)):
         return (named,), _target_reason((named,), f"its values stand in the sample submission's {examples(sample.answer_columns)}")
     if len(open_to_choice) == 1:
@@ -119,9 +157,14 @@ def target_columns(
             return (named[0],), _target_reason(
                 named[:1], f"its name; it might be {examples(n for n in open_to_choice if n != named[0])}", sure=False
             )
-    marks = [name for name in open_to_choice if set(train.frame[name].str.strip()) <= {"0", "1"}]
     if sample is None and len(marks) > 1 and len(marks) == len(open_to_choice):
         return tuple(marks), _target_reason(marks, "all columns left beside the ids, each of 0 and 1", sure=False)
+    scores = [name for name in open_to_choice if not SCORE_WORDS.isdisjoint(words(name))]
+    if len(scores) == 1:
+        return (scores[0],), _target_reason(scores, "the only column that is called as a score is", sure=False)
+    of_two = [name for name in open_to_choice if train.frame[name][train.frame[name] != ""].nunique() == 2]
+    if len(of_two) == 1 and sample is not None and _are_shares(sample):
+        return (of_two[0],), _target_reason(of_two, "the only column of two values, and the sample holds numbers from 0 to 1", sure=False)
     wanted = f", the sample submission asks for {examples(sample.answer_columns)}" if sample else ""
     raise CompetitionError(
         f"{train.where}: no column of labels was found{wanted}; its columns are {examples(train.frame.columns, 12)}: "
@@ -131,9 +174,28 @@ def target_columns(
 
 def _column_of_sample_values(frame: pd.DataFrame, names: Sequence[str], sample: Sample) -> str | None:
     """The one column whose values the sample submission is filled with; None where several or no columns fit."""
-    cells = {part for cell in sample.frame[sample.answer_columns[0]].unique() for part in (cell.strip(), *cell.split())} - {""}
+    cells = {part for cell in _cells_of(sample) for part in (cell, *cell.split())}
     fitting = [name for name in names if sum(value in cells for value in set(frame[name])) * 2 >= min(len(cells), frame[name].nunique())]
-    return fitting[0] if cells and len(sample.answer_columns) == 1 and len(fitting) == 1 else None
+    numbers = len(sample.answer_columns) > 1 and any(as_number(cell) is not None for cell in cells)  # a column a class, not a name a column
+    return fitting[0] if cells and not numbers and len(fitting) == 1 else None
+
+
+def _cells_of(sample: Sample) -> set[str]:
+    return {cell.strip() for name in sample.answer_columns for cell in sample.frame[name].unique()} - {""}
+
+
+def _are_shares(sample: Sample) -> bool:
+    numbers = [as_number(cell) for cell in _cells_of(sample)]
+    return len(sample.answer_columns) == 1 and bool(numbers) and all(number is not None and 0 <= number <= 1 for number in numbers)
+
+
+def _folded(name: str) -> str:
+    return name.lower().strip()
+
+
+def _of_means(name: str) -> str:
+    """X4_mean as X4: what a label table gives with its spread beside."""
+    return re.sub(r"[\W_]+mean$", "", _folded(name))
 
 
 def _task_of_columns(train: Rows, columns: Sequence[str], sample: Sample | None, ask: CompetitionConfig) -> tuple[Task, Reason]:
@@ -171,19 +233,19 @@ def _task_of_columns(train: Rows, columns: Sequence[str], sample: Sample | None,
 
 
 def _as_the_sample_spells(columns: Sequence[str], sample: Sample | None) -> tuple[str, ...]:
-    """The columns' names, with the sample submission's capitals."""
-    spelled = {name.lower().strip(): name for name in sample.answer_columns} if sample else {}
-    return tuple(spelled.get(name.lower().strip(), name) for name in columns)
+    """The columns' names, as the sample submission writes them."""
+    spelled = {same(name): name for same in (_of_means, _folded) for name in sample.answer_columns} if sample else {}
+    return tuple(spelled.get(_folded(name), spelled.get(_of_means(name), name)) for name in columns)
 
 
 def _task_of_values(
-    values: Sequence[str], column: str, sample: Sample | None, ask: CompetitionConfig, metric: str | None
+    values: Sequence[str], column: str, listed: bool, sample: Sample | None, ask: CompetitionConfig, metric: str | None
 ) -> tuple[Task, str, Reason]:
     distinct = sorted({value for value in values if value})
     filled = sum(value != "" for value in values)
     if not filled:
         raise CompetitionError(f"column {column!r} is empty in all {len(values):,} rows: there are no labels in it")
-    separator = separator_of(distinct)
+    separator = BAR if listed else separator_of(distinct)
     kind, why, sure = kind_of_values(distinct, filled, column, separator, sample, metric)
     if ask.task not in ("auto", kind):
         kind, why, sure = ask.task, "asked for", True

@@ -9,28 +9,10 @@ from competition.image_index import words
 from competition.metrics import METRICS
 from competition.task import Kind
 
-NUMBER_WORDS = frozenset(
-    [
-        "age",
-        "count",
-        "score",
-        "price",
-        "weight",
-        "height",
-        "rating",
-        "pawpularity",
-        "number",
-        "amount",
-        "value",
-        "length",
-        "width",
-        "area",
-        "percent",
-        "percentage",
-        "biomass",
-        "yield",
-    ]
+SCORE_WORDS = frozenset(  # what is asked about images; the other numbers may be told about them too
+    ["age", "score", "price", "weight", "rating", "pawpularity", "mos", "dmos", "amount", "percent", "percentage", "biomass", "yield"]
 )
+NUMBER_WORDS = SCORE_WORDS | {"count", "height", "number", "value", "length", "width", "area"}
 GRADE_WORDS = frozenset(
     ["grade", "grading", "isup", "gleason", "severity", "stage", "level", "diagnosis", "kl", "birads", "quality", "rank"]
 )
@@ -76,6 +58,8 @@ def _kind_of_values(
             return "regression", f"the sample submission has fractions for {column!r}", True
         if not NUMBER_WORDS.isdisjoint(words(column)):
             return "regression", f"{column!r} is the name of a number", False
+        if sample and len(sample.answer_columns) == 1 and not SCORE_WORDS.isdisjoint(words(sample.answer_columns[0])):
+            return "regression", f"the sample submission's {sample.answer_columns[0]!r} is the name of a number", False
         if len(distinct) > rows / 2:
             return "regression", f"{column!r} holds {len(distinct):,} different whole numbers in {rows:,} rows", False
         if not GRADE_WORDS.isdisjoint(words(column)) and consecutive(distinct):
@@ -130,7 +114,7 @@ def positive_last(classes: Sequence[str], answer_column: str) -> list[str]:
     named = set(words(answer_column))
     if first.lower() in named and second.lower() not in named:
         return [second, first]
-    if first.lower() in POSITIVE or second.lower() in NEGATIVE:
+    if (first.lower() in POSITIVE or second.lower() in NEGATIVE) and None in (as_number(first), as_number(second)):
         return [second, first]
     return [first, second]
 

@@ -7,6 +7,7 @@ import functools
 import itertools
 import posixpath
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -14,7 +15,6 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from competition.archives import archive_suffix
-from competition.errors import CompetitionError
 
 IMAGE_SUFFIXES = (
     ".jpg",
@@ -39,12 +39,13 @@ LEAST_SHARE = 0.5  # of the looked-at ids that must be images for a column to be
 Role = Literal["train", "test", "val"]
 ROLE_WORDS: dict[str, Role] = {
     **dict.fromkeys(("train", "training", "trainset", "traindata", "trainimages", "trn", "labeled", "labelled"), "train"),
-    **dict.fromkeys(("test", "testing", "testset", "testdata", "testimages", "tst"), "test"),
+    **dict.fromkeys(("test", "testing", "testset", "testdata", "testimages", "tst", "evaluation", "holdout"), "test"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
 }
 BESIDE_WORDS = frozenset(
     ["mask", "masks", "segmentation", "segmentations", "depth", "thumb", "thumbs", "thumbnails", "annotation", "annotations"]
 )
+BESIDE_NAMES = frozenset(["labels", "gt", "groundtruth", "ground_truth", "ground-truth"])  # whole names: label_1 is a class
 NEGATIONS = frozenset(["no", "non", "not", "without", "with", "un"])  # with_mask and without_mask are classes
 MARK_OF_BESIDE = re.compile(rf"[\W_]*({'|'.join(sorted(BESIDE_WORDS))}|seg|label)$", re.IGNORECASE)
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -92,23 +93,26 @@ class Spelling(NamedTuple):
         if self.folder:
             return path.rpartition("/")[0].rpartition("/")[2]
         name = path[path.rfind("/") + 1 :] if self.depth == 1 else "/".join(path.rsplit("/", self.depth)[-self.depth :])
-        name = name if self.suffixed else name[: name.rfind(".")]
+        name = _composed(name if self.suffixed else name[: name.rfind(".")])
         return _loosely(name) if self.loose else name
 
     def of_paths(self, paths: Sequence[str]) -> list[str]:
         if (self.depth, self.loose, self.folder) != (1, False, False):
             return [self.of_path(path) for path in paths]
         names = [path[path.rfind("/") + 1 :] for path in paths]  # sixty thousand of them in a hundredth of a second
-        return names if self.suffixed else [name[: name.rfind(".")] for name in names]
+        names = names if self.suffixed else [name[: name.rfind(".")] for name in names]
+        return names if all(map(str.isascii, names)) else list(map(_composed, names))
 
     def of_id(self, identifier: str) -> str:
-        name = _clean(identifier)
+        name = _composed(_clean(identifier))
         name = "/".join(name.rsplit("/", self.depth)[-self.depth :])
         name = name if self.suffixed else without_suffix(name)
         return _loosely(name) if self.loose else name
 
     def of_ids(self, ids: Sequence[str]) -> Sequence[str]:
-        if self[1:] == (False, False, False) and not any("/" in value or "." in value or "\\" in value for value in ids):
+        if self[1:] == (False, False, False) and not any(
+            "/" in value or "." in value or "\\" in value or not value.isascii() for value in ids
+        ):
             return ids
         return [self.of_id(value) for value in ids]
 
@@ -174,6 +178,10 @@ class ImageIndex:
     def of_role(self, *roles: Role | None) -> list[str]:
         """The paths of all groups with one of the roles, but for pictures that belong to others."""
         return [path for group in self.groups.values() if group.role in roles and not group.beside for path in group.paths]
+
+    def has(self, name: str) -> bool:
+        """Whether an image is called so, with its ending or without."""
+        return bool(self._found([name], Spelling(1, is_image(name))))
 
     def share(self, ids: Sequence[str], loose: bool = False) -> float:
         """Which share of some of the ids are images, each value counted once: a column of classes 0 to 9 is no column of ids."""
@@ -298,7 +306,7 @@ def _folder_above(folders: Sequence[str]) -> str:
 def _folders_beside(folders: Sequence[tuple[str, list[str]]]) -> frozenset[str]:
     """Names of folders that hold masks, thumbnails and the like of images that lie elsewhere under the same names."""
     parts = {part for folder, _ in folders for part in folder.split("/")}
-    named = {part for part in parts if not BESIDE_WORDS.isdisjoint(words(part))}
+    named = {part for part in parts if not BESIDE_WORDS.isdisjoint(words(part)) or part.lower() in BESIDE_NAMES}
     if not named or any(not NEGATIONS.isdisjoint(words(part)) for part in named):
         return frozenset()
     own: set[str] = set()
@@ -325,6 +333,11 @@ def _clean(identifier: str) -> str:
     return name.replace("\\", "/").removeprefix("./").strip("/")
 
 
+def _composed(name: str) -> str:
+    """Letters with their accents as one: macOS writes file names with accents apart."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
 def _loosely(name: str) -> str:
     folder, slash, last = name.rpartition("/")
     last = last.removesuffix(".0") if last.removesuffix(".0").isdigit() else last  # a number that was a fraction for a while
@@ -334,22 +347,3 @@ def _loosely(name: str) -> str:
 def _hits(ids: Sequence[str], group: Group, spelling: Spelling) -> int:
     known = group.by(spelling)
     return sum(value in known for value in spelling.of_ids(ids))
-
-
-def no_images(paths: Sequence[str], where: str) -> CompetitionError:
-    """The error for a competition without an image, with what is there instead."""
-    kinds: dict[str, int] = {}
-    for path in paths:
-        kind = path[path.rfind(".") :].lower() if "." in path else "no ending"
-        kinds[kind] = kinds.get(kind, 0) + 1
-    shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))[:5])
-    what = f"there are {len(paths):,} files ({shown})" if paths else "there are no files"
-    hints = [hint for kind, hint in HINTS.items() if kind in kinds]
-    hint = hints[0] if hints else "image files in folders or archives are looked for, or CSVs with a column a pixel"
-    return CompetitionError(f"{where}: no images and no table with pixel columns: {what}; {hint}")
-
-
-_RECORDS = "images have to be taken out of these files and written as JPEG or PNG first"
-HINTS = {
-    **dict.fromkeys((".tfrec", ".tfrecord", ".tfrecords", ".bson", ".hdf5", ".h5", ".npz", ".pkl", ".parquet", ".nii"), _RECORDS),
-}

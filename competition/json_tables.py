@@ -1,19 +1,21 @@
-"""JSON as a table: a list of records, COCO's images with their annotations, names with a value or a record each."""
+"""JSON as a table: a list of records, COCO's images with their annotations, names with a value or a record each, columns."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
 from competition.errors import CompetitionError
 from competition.files import Files
+from competition.image_index import ImageIndex
 
 Records = list[dict[str, Any]]
+LOOKED_AT_CELLS = 5
 
 
-def read_json(files: Files, path: str) -> pd.DataFrame | None:
-    """The file's table, None where it holds none.
+def read_json(files: Files, path: str, index: ImageIndex) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """The file's table, None where it holds none; and what its numbers stand for, where it has COCO's categories.
 
     Raises: CompetitionError where it is no JSON.
     """
@@ -22,11 +24,8 @@ def read_json(files: Files, path: str) -> pd.DataFrame | None:
         tree = _lines(content) if path.lower().endswith((".jsonl", ".ndjson")) else json.loads(content)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CompetitionError(f"{path}: cannot be read as JSON: {error}") from None
-    records = _records(tree)
-    if records is None:
-        return None
-    frame = pd.DataFrame([dict(_cells(record)) for record in records])
-    return frame.fillna("").astype("str")
+    names = tree.get("categories") if isinstance(tree, dict) else None
+    return _frame(_records(tree, index)), _frame(names if _are_records(names) else None)
 
 
 def coco_records(tree: dict[str, Any]) -> Records:
@@ -48,19 +47,44 @@ def text_of(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _records(tree: Any) -> Records | None:
+def _frame(records: Records | None) -> pd.DataFrame | None:
+    return None if records is None else pd.DataFrame([dict(_cells(record)) for record in records]).fillna("").astype("str")
+
+
+def _records(tree: Any, index: ImageIndex) -> Records | None:
     if _are_records(tree):
         return tree
     if not isinstance(tree, dict) or not tree:
         return None
     if _are_records(tree.get("images")):
         return coco_records(tree)
+    if (columns := _columns(tree, index)) is not None:
+        return columns
     if all(isinstance(value, str | int | float) or _are_words(value) for value in tree.values()):
+        if all(_are_words(value) and _name_images(value, index) for value in tree.values()):  # files by their class
+            return [{"image": name, "label": label} for label, names in tree.items() for name in names]
         return [{"key": key, "value": value} for key, value in tree.items()]
     if all(isinstance(value, dict) for value in tree.values()):
         return [{"key": key, **value} for key, value in tree.items()]
     tables = [value for value in tree.values() if _are_records(value)]
-    return tables[0] if len(tables) == 1 else None
+    return max(tables, key=len) if tables else None
+
+
+def _columns(tree: dict[str, Any], index: ImageIndex) -> Records | None:
+    """A record a row, where values are columns of one length, of which some but not all name images: lists, or as pandas writes them."""
+    columns = list(tree.values())
+    if all(isinstance(column, dict) and list(column) == list(columns[0]) for column in columns):
+        columns = [list(column.values()) for column in columns]
+    if not all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
+        return None
+    if len({_name_images(column, index) for column in columns}) < 2:
+        return None
+    return [dict(zip(tree, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _name_images(cells: Sequence[Any], index: ImageIndex) -> bool:
+    looked_at = cells[:LOOKED_AT_CELLS]
+    return bool(looked_at) and all(isinstance(cell, str | int) and index.share([str(cell)]) for cell in looked_at)
 
 
 def _cells(record: dict[str, Any]) -> Iterator[tuple[str, str]]:

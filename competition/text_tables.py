@@ -8,14 +8,17 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import pandas as pd
 
 from competition.errors import CompetitionError
 from competition.files import Files
 from competition.headers import joined_by_number, names_without_header
+from competition.image_index import ImageIndex
 from competition.json_tables import read_json, text_of
 from competition.pixels import PixelTable, Span, pixel_span, read_beside
+from competition.table_parts import parts_joined
 from competition.table_splits import TEST_ROWS, split_rows
 
 DELIMITERS = ",;\t|"
@@ -23,6 +26,18 @@ HEAD_BYTES = 256 * 2**10
 MOST_BYTES = 2**30  # of a table that is no table of pixels: what is longer holds something else than labels
 MOST_COLUMNS = 20_000  # of a parquet file: with more, its columns are pixels
 LOOKED_AT_ROWS = 8
+MANY_SIDE_FILES = 10  # files that are called as images are: with fewer, that is chance
+DECIMAL_COMMA = re.compile(r"-?\d+(,\d+)?")
+UNREAD = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "spreadsheets are not read: save it as csv"),
+    ".mat": "files of MATLAB are not read: write its labels as csv",
+    ".pkl": "pickles are not read: write it as csv",
+}
+NO_TABLES = {
+    b"<!doctype html": "is a web page, no table: download it again, signed in",
+    b"<html": "is a web page, no table: download it again, signed in",
+    b"version https://git-lfs": "is a pointer of Git LFS, no table: fetch it by `git lfs pull`",
+}
 BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -33,33 +48,47 @@ class Table:
     path: str
     frame: pd.DataFrame
     pixels: PixelTable | None = None
+    names: pd.DataFrame | None = None  # what its numbers stand for, where the same file tells
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables that could be read, by path, why others could not, and what was done to some."""
+    """The tables that could be read, by path, why others could not, and what was done to some.
+
+    names: tables that only say what numbers stand for. side_files: what is of one image each, by ending, and is not read.
+    """
 
     of: dict[str, Table] = field(default_factory=dict)
+    names: dict[str, pd.DataFrame] = field(default_factory=dict)
+    side_files: dict[str, list[str]] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def read_tables(files: Files) -> Tables:
+def read_tables(files: Files, index: ImageIndex) -> Tables:
     """All tables of a competition; one with training and test rows is two, the second called PATH#test."""
-    tables = Tables()
-    endings = (*READERS, *map(str.upper, READERS))
+    tables = Tables(side_files=_side_files(files.paths, index))
+    beside = {path for paths in tables.side_files.values() for path in paths}
+    endings = (*READERS, *UNREAD, *map(str.upper, (*READERS, *UNREAD)))
     for path in files.paths:
-        if not path.endswith(endings):
+        if not path.endswith(endings) or path in beside:
+            continue
+        if (ending := _ending(path)) in UNREAD:
+            tables.unread.setdefault(ending, f"{path}: {UNREAD[ending]}")
             continue
         reader = next(reader for ending, reader in READERS.items() if path.lower().endswith(ending))
         try:
-            table = reader(files, path)
+            table = reader(files, path, index)
         except CompetitionError as error:
             tables.unread[path] = str(error)
             continue
         if table is not None:
             tables.of[path] = table
-    joined = joined_by_number({path: table.frame for path, table in tables.of.items()})
+            if table.names is not None:
+                tables.names[path] = table.names
+    joined, notes = parts_joined({path: table.frame for path, table in tables.of.items() if table.pixels is None})
+    tables.notes.extend(notes)
+    joined = joined_by_number(joined | {path: table.frame for path, table in tables.of.items() if table.pixels is not None})
     for path, table in list(tables.of.items()):
         if path not in joined:
             del tables.of[path]
@@ -75,10 +104,25 @@ def read_tables(files: Files) -> Tables:
     return tables
 
 
-def read_delimited(files: Files, path: str) -> Table | None:
+def _side_files(paths: Sequence[str], index: ImageIndex) -> dict[str, list[str]]:
+    """Files that are called as images are, by ending: boxes, captions and the like of one image each."""
+    found: dict[str, list[str]] = {}
+    candidates = [path for path in paths if path.endswith(SIDE_ENDINGS)]
+    for ending, alike in groupby(sorted(candidates, key=_ending), _ending):
+        of_one = [path for path in alike if index.has(path[path.rfind("/") + 1 : -len(ending)])]
+        if len(of_one) >= MANY_SIDE_FILES:
+            found[ending] = of_one
+    return found
+
+
+def _ending(path: str) -> str:
+    return path[path.rfind(".") :].lower()
+
+
+def read_delimited(files: Files, path: str, index: ImageIndex) -> Table | None:
     """A CSV with any of the usual delimiters and encodings, with a header or without.
 
-    Raises: CompetitionError where rows have more cells than the header.
+    Raises: CompetitionError where rows have more cells than the header, and for a page that came instead of a table.
     """
     packed = path.lower().endswith(".gz")
     content = _unpacked(files.read(path), path) if packed else b""
@@ -86,9 +130,11 @@ def read_delimited(files: Files, path: str) -> Table | None:
     lines = head.decode(encoding_of(head), "replace").splitlines()[: LOOKED_AT_ROWS + 1]
     if len(lines) == 0 or not lines[0].strip():
         return None
+    if wrong := next((wrong for begin, wrong in NO_TABLES.items() if head.lstrip()[:32].lower().startswith(begin)), ""):
+        raise CompetitionError(f"{path}: {wrong}")
     delimiter = _delimiter(lines, path)
     rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
-    names = names_without_header(rows[0], path)
+    names = names_without_header(rows[0], rows[1:-1] or rows[1:], path, index)
     header, below = names or rows[0], rows[0 if names else 1 :]
     below = [row for row in below[:-1] or below if len(row) == len(header)]
     span = pixel_span(header, below)
@@ -130,8 +176,18 @@ def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[s
         frame = _parsed(content, delimiter, "latin-1", names)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise CompetitionError(f"{path}: cannot be read as a table: {error}") from None
+    if delimiter == ";":
+        frame = frame.apply(_with_points)
     # pandas names a column without a name "Unnamed: 0"; the file's own spelling is wanted.
     return frame.rename(columns={name: "" if name.startswith("Unnamed: ") else name.strip() for name in frame.columns})
+
+
+def _with_points(cells: pd.Series) -> pd.Series:
+    """Numbers with a decimal comma, which is why semicolons stand between cells, with a point."""
+    told = cells.str.strip()
+    if told.str.contains(",").any() and told[told != ""].str.fullmatch(DECIMAL_COMMA).all():
+        return told.str.replace(",", ".")
+    return cells
 
 
 def _parsed(content: bytes, delimiter: str, encoding: str, names: Sequence[str] | None) -> pd.DataFrame:
@@ -165,7 +221,7 @@ def encoding_of(content: bytes) -> str:
     return "utf-8"
 
 
-def read_parquet(files: Files, path: str) -> Table | None:
+def read_parquet(files: Files, path: str, index: ImageIndex) -> Table | None:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -184,14 +240,15 @@ def repeated(values: Iterable[str]) -> list[str]:
     return [value for value, count in Counter(values).items() if count > 1]
 
 
-def _json_table(files: Files, path: str) -> Table | None:
+def _json_table(files: Files, path: str, index: ImageIndex) -> Table | None:
     if files.size(path) > MOST_BYTES:
         raise CompetitionError(f"{path}: is too large for a table of labels: {files.size(path) / 2**30:.1f} GiB")
-    frame = read_json(files, path)
-    return None if frame is None else Table(path, frame)
+    frame, names = read_json(files, path, index)
+    return None if frame is None else Table(path, frame, names=names)
 
 
-READERS: dict[str, Callable[[Files, str], Table | None]] = {
+SIDE_ENDINGS = (".txt", ".xml", ".json", ".csv", ".mat")
+READERS: dict[str, Callable[[Files, str, ImageIndex], Table | None]] = {
     ".csv": read_delimited,
     ".csv.gz": read_delimited,
     ".tsv": read_delimited,

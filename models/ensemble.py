@@ -51,7 +51,11 @@ def predict_test(folds: Sequence[Path], contest: Competition, views: str, machin
         contest.images, contest.test, first.spec.size_px, first.spec.channels, first.spec.interpolation, machine.cache / contest.name
     )
     normalise = Normalise(first.spec, device)
-    looks = [(normalise(torch.from_numpy(seen[:2])), *beside(own, device)(torch.arange(2))) for own in numbers] if len(seen) > 1 else []
+    looks = (
+        [(normalise(torch.from_numpy(np.array(seen[:2]))), *beside(own, device)(torch.arange(2))) for own in numbers]
+        if len(seen) > 1
+        else []
+    )
     networks = fastest(networks, looks, machine.inference, len(seen) * len(names), threads_of(machine), folds)
     autocast = {"bf16": torch.bfloat16, "fp16": torch.float16, "off": None}[amp_of(machine, device)]
     with progress("predicting", len(seen)) as advance:

@@ -118,7 +118,7 @@ def embed(network: nn.Module, pixels: np.ndarray, job: FoldJob, accelerator: Acc
     body = copy.deepcopy(network).eval()
     body.set_submodule(last_layer(network), nn.Identity())
     normalise = Normalise(job.spec, accelerator.device)
-    looks = [(normalise(torch.from_numpy(pixels[:2])),)]
+    looks = [(normalise(torch.from_numpy(np.array(pixels[:2]))),)]
     (forward,) = fastest([body], looks, machine.inference, len(pixels) * len(views), threads_of(machine), [path.parent])
     autocast = TORCH_TYPE[accelerator.mixed_precision]
     parts = []

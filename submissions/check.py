@@ -191,9 +191,10 @@ def _label(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition) 
 
 
 def _labels(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition) -> Iterator[Problem]:
-    yield from _words(answers, rows, competition, str.split)
+    split = _split(competition)
+    yield from _words(answers, rows, competition, split)
     cells = answers.to_numpy(dtype=object)
-    twice = np.array([[len(set(cell.split())) < len(cell.split()) for cell in row] for row in cells], dtype=bool).reshape(cells.shape)
+    twice = np.array([[len(set(split(cell))) < len(split(cell)) for cell in row] for row in cells], dtype=bool).reshape(cells.shape)
     if twice.any():
         yield Problem("warning", f"{_rows(twice)} the same label twice", examples(cells[twice]))
     if len(cells) and all(_is_number(cell) for cell in cells.ravel()):
@@ -201,10 +202,12 @@ def _labels(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition)
 
 
 def _ranked(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition) -> Iterator[Problem]:
-    yield from _words(answers, rows, competition, str.split)
-    cells = answers.to_numpy(dtype=object)
-    named = np.array([[len(cell.split()) for cell in row] for row in cells], dtype=int).reshape(cells.shape)
-    distinct = np.array([[len(set(cell.split())) for cell in row] for row in cells], dtype=int).reshape(cells.shape)
+    split = _split(competition)
+    yield from _words(answers, rows, competition, split)
+    separator = competition.submission.separator  # a name a column is one list a row too
+    cells = np.array([[separator.join(row)] for row in answers.to_numpy(dtype=object)], dtype=object).reshape(len(answers), 1)
+    named = np.array([[len(split(cell)) for cell in row] for row in cells], dtype=int).reshape(cells.shape)
+    distinct = np.array([[len(set(split(cell))) for cell in row] for row in cells], dtype=int).reshape(cells.shape)
     places = competition.submission.places
     if (named > places).any():
         yield Problem("error", f"{_rows(named > places)} more than {places} labels", examples(cells[named > places]))
@@ -213,6 +216,12 @@ def _ranked(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition)
     few = (named > 0) & (named < min(places, len(competition.task.classes)))
     if few.any():
         yield Problem("warning", f"{_rows(few)} fewer than {places} labels: a further guess costs nothing", examples(cells[few]))
+
+
+def _split(competition: Competition) -> Callable[[str], list[str]]:
+    """What takes a cell apart into names."""
+    separator = competition.submission.separator
+    return lambda cell: [name.strip() for name in cell.split(None if separator == " " else separator) if name.strip()]
 
 
 def _words(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition, split: Callable[[str], list[str]]) -> Iterator[Problem]:
@@ -268,7 +277,7 @@ def _shares(answers: pd.DataFrame, competition: Competition, oof: pd.DataFrame) 
         return
     if asked.answer in ("label", "labels", "ranked"):
         names = task.classes
-        words = {"label": lambda cell: [cell], "labels": str.split, "ranked": lambda cell: cell.split()[:1]}[asked.answer]
+        words = {"label": lambda cell: [cell], "labels": _split(competition), "ranked": lambda cell: cell.split()[:1]}[asked.answer]
         cells = [words(cell) for cell in answers.iloc[:, 0]]
         counts = Counter(word for words in cells for word in set(words))
         given = np.array([counts[name] / len(answers) for name in names])

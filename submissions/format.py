@@ -78,8 +78,8 @@ def label(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]
 
 
 def labels(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]:
-    """The names of all classes of at least 0.5, in the classes' order, separated by spaces; of none, the likeliest one, unless training
-    rows go without labels too.
+    """The names of all classes of at least 0.5, in the classes' order, separated as in the sample; of none, the likeliest one, unless
+    training rows go without labels too.
 
     Where every row would hold a single number, one row gets its second likeliest class too: some graders would read numbers, not lists.
     """
@@ -89,15 +89,21 @@ def labels(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray
     if len(chosen) and (chosen.sum(axis=1) <= 1).all() and all(name.isdecimal() for name in classes):
         second = np.where(chosen, -1, values)
         chosen[np.unravel_index(second.argmax(), second.shape)] = True
-    cells = [" ".join(classes[place] for place in np.flatnonzero(row)) for row in chosen]
+    cells = [competition.submission.separator.join(classes[place] for place in np.flatnonzero(row)) for row in chosen]
     return {_only_column(competition): np.array(cells, dtype=object)}
 
 
 def ranked(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]:
-    """The names of the likeliest classes, best first (of equals, the first), as many as the sample lists, separated by spaces."""
+    """The names of the likeliest classes, best first (of equals, the first), as many as the sample lists: in a column each, or in one
+    column, separated by spaces."""
     _require_words(competition)
-    best_first = np.argsort(-values, axis=1, kind="stable")[:, : competition.submission.places]
-    cells = [" ".join(row) for row in np.array(competition.task.classes, dtype=object)[best_first]]
+    asked = competition.submission
+    best_first = np.argsort(-values, axis=1, kind="stable")[:, : asked.places]
+    names = np.array(competition.task.classes, dtype=object)[best_first]
+    if len(asked.answer_columns) > 1:
+        fewer = np.full((len(names), max(0, asked.places - names.shape[1])), "", dtype=object)
+        return dict(zip(asked.answer_columns, np.concatenate([names, fewer], axis=1).T, strict=True))
+    cells = [asked.separator.join(row) for row in names]
     return {_only_column(competition): np.array(cells, dtype=object)}
 
 
@@ -112,8 +118,12 @@ def number(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray
 
 
 def _require_words(competition: Competition) -> None:
-    if spaced := [name for name in competition.task.classes if len(name.split()) != 1]:
-        raise SubmissionError(f"labels are separated by spaces, but {len(spaced):,} classes have spaces in their names: {examples(spaced)}")
+    separator = competition.submission.separator
+    if parted := [name for name in competition.task.classes if (len(name.split()) != 1 if separator == " " else separator in name)]:
+        between = "spaces" if separator == " " else repr(separator)
+        raise SubmissionError(
+            f"labels are separated by {between}, but {len(parted):,} classes have {between} in their names: {examples(parted)}"
+        )
 
 
 def _scored(values: np.ndarray, competition: Competition) -> np.ndarray:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -605,6 +606,335 @@ MINIATURES: dict[str, Miniature] = {
         (12, "a00"),
         (4, "b00"),
     ),
+    # ---- classes that the sample calls otherwise ------------------------------------------------------------------------
+    "numbers in training, names in the sample, a table of both": Miniature(
+        lambda: {
+            **BOTH,
+            "train.csv": csv("id,label", [f"{n},{k % 3}" for k, n in enumerate(TRAIN)]),
+            "classes.csv": csv("class_id,class_name", [f"{k},{label}" for k, label in enumerate(SPECIES)]),
+            **sample("id,class", TEST, SPECIES[1]),
+        },
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "numbers in training, columns of names in another order, a list of names": Miniature(
+        lambda: {
+            **BOTH,
+            "train.txt": "".join(f"train/{n}.jpg {k % 3}\n" for k, n in enumerate(TRAIN)),
+            "classes.txt": "cat\ndog\nowl\n",
+            **sample("id,owl,cat,dog", TEST, "0.3,0.3,0.4"),
+        },
+        "multiclass",
+        "probabilities",
+        3,
+        (12, "train/a00.jpg"),
+        (4, "b00"),
+    ),
+    "COCO with names in the sample": Miniature(
+        lambda: {
+            **BOTH,
+            "train.json": json.dumps(
+                {
+                    "images": [{"id": k, "file_name": f"{n}.jpg"} for k, n in enumerate(TRAIN)],
+                    "annotations": [{"image_id": k, "category_id": 5 + k % 3} for k in range(12)],
+                    "categories": [{"id": 5 + k, "name": name} for k, name in enumerate(("cat", "dog", "owl"))],
+                }
+            ),
+            **sample("id,category", TEST, "dog"),
+        },
+        "multiclass",
+        "label",
+        3,
+        (12, "a00.jpg"),
+        (4, "b00"),
+    ),
+    "folders called class_01, numbers in the sample": Miniature(
+        lambda: {
+            **pictures(f"train/class_{1 + k % 3:02d}/{n}.jpg" for k, n in enumerate(TRAIN)),
+            **pictures(at(TEST, folder="test/")),
+            "sample_submission.csv": csv("id,class", [f"{n},{1 + k % 3}" for k, n in enumerate(TEST)]),
+        },
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "columns of classes with capitals": Miniature(
+        lambda: {**BOTH, **PLAIN, **sample("id,Common Wheat,Fat_Hen,SUGAR BEET", TEST, "0.3,0.3,0.4")},
+        "multiclass",
+        "probabilities",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "columns of 0 and 1 in training, a name in the sample": Miniature(
+        lambda: {
+            **BOTH,
+            "train.csv": csv("id,cat,dog,owl", [f"{n},{int(k % 3 == 0)},{int(k % 3 == 1)},{int(k % 3 == 2)}" for k, n in enumerate(TRAIN)]),
+            **sample("id,label", TEST, "dog"),
+        },
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    # ---- tables in parts, without a header, with odd cells ---------------------------------------------------------------
+    "a table in parts": Miniature(
+        lambda: {
+            **BOTH,
+            **ASKED,
+            **{f"train_part{k}.csv": csv("id,label", PLAIN["train.csv"].splitlines()[1 + 4 * k : 5 + 4 * k]) for k in range(3)},
+        },
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+        note="'train_part0.csv', 'train_part1.csv', 'train_part2.csv' are taken together: parts of one table, of 12 rows",
+    ),
+    "tables of training and validation": Miniature(
+        lambda: {
+            **pictures(f"{'val' if k > 8 else 'train'}/{n}.jpg" for k, n in enumerate(TRAIN)),
+            **pictures(at(TEST, folder="test/")),
+            **ASKED,
+            "train.csv": csv("id,label", PLAIN["train.csv"].splitlines()[1:10]),
+            "val.csv": csv("id,label", PLAIN["train.csv"].splitlines()[10:]),
+        },
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+        note="'train.csv', 'val.csv' are taken together",
+    ),
+    "no header, and ids without an ending": Miniature(
+        lambda: {**BOTH, **ASKED, "train_labels.csv": "".join(f"{n},{label}\n" for n, label in zip(TRAIN, labels(12), strict=True))},
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "a sample without a header": Miniature(
+        lambda: {**BOTH, **PLAIN, "sample_submission.csv": "".join(f"{n},{SPECIES[0]}\n" for n in TEST)},
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "semicolons and decimal commas": Miniature(
+        lambda: {
+            **BOTH,
+            "train.csv": csv("id;moisture", [f"{n};{k},{k % 4}" for k, n in enumerate(TRAIN)]),
+            "sample_submission.csv": csv("id;moisture", [f"{n};0,0" for n in TEST]),
+        },
+        "regression",
+        "number",
+        1,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "numbers, some of them missing": Miniature(
+        lambda: {
+            **BOTH,
+            "train.csv": csv("id,moisture", [f"{n},{'NaN' if k % 4 == 3 else k / 8}" for k, n in enumerate(TRAIN)]),
+            **sample("id,moisture", TEST, "0"),
+        },
+        "regression",
+        "number",
+        1,
+        (9, "a00"),
+        (4, "b00"),
+        note="3 rows of train.csv have no label",
+    ),
+    "lists in brackets": Miniature(
+        lambda: {
+            **BOTH,
+            "train.csv": csv(
+                "id,tags", [f'{n},"{[["red", "big"], ["blue"], ["red"], ["blue", "red"]][k % 4]}"' for k, n in enumerate(TRAIN)]
+            ),
+            **sample("id,tags", TEST, "red"),
+        },
+        "multilabel",
+        "labels",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "JSON of columns": Miniature(
+        lambda: {**BOTH, **ASKED, "train.json": json.dumps({"id": TRAIN, "label": labels(12)})},
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "JSON of columns, as pandas writes it": Miniature(
+        lambda: {**BOTH, **ASKED, "train.json": pd.DataFrame({"id": TRAIN, "label": labels(12)}).to_json()},
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "JSON of files by class": Miniature(
+        lambda: {**BOTH, **ASKED, "train.json": json.dumps({label: [f"{n}.jpg" for n in TRAIN[k::3]] for k, label in enumerate(SPECIES)})},
+        "multiclass",
+        "label",
+        3,
+        (12, "a00.jpg"),
+        (4, "b00"),
+    ),
+    "a column is_test of words": Miniature(
+        lambda: {
+            **pictures(at([*TRAIN, *TEST], folder="images/")),
+            "meta.csv": csv(
+                "id,is_test,label",
+                [*(f"{n},False,{label}" for n, label in zip(TRAIN, labels(12), strict=True)), *(f"{n},True," for n in TEST)],
+            ),
+        },
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "accents apart in file names": Miniature(
+        lambda: {
+            **pictures(unicodedata.normalize("NFD", f"{part}/ü {n}.jpg") for part, ns in (("train", TRAIN), ("test", TEST)) for n in ns),
+            "train.csv": csv("id,label", [f"ü {n},{label}" for n, label in zip(TRAIN, labels(12), strict=True)]),
+            **sample("id,label", [f"ü {n}" for n in TEST], SPECIES[0]),
+        },
+        "multiclass",
+        "label",
+        3,
+        (12, "ü a00"),
+        (4, "ü b00"),
+    ),
+    "a text beside each image": Miniature(
+        lambda: {**BOTH, **PLAIN, **ASKED, **{f"train/{n}.txt": "a text\n" for n in TRAIN}},
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+        note="not read: 12 .txt files of one image each, such as train/a00.txt",
+    ),
+    # ---- what the sample asks for ------------------------------------------------------------------------------------------
+    "five columns of names": Miniature(
+        lambda: {
+            **BOTH,
+            "train.csv": csv("id,location,turtle", [f"{n},{'lr'[k % 2]},t_{k % 6}" for k, n in enumerate(TRAIN)]),
+            **sample("id,prediction1,prediction2,prediction3", TEST, "t_1,new_turtle,t_2"),
+        },
+        "multiclass",
+        "ranked",
+        6,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "samples of two stages": Miniature(
+        lambda: {
+            **BOTH,
+            **PLAIN,
+            **sample("id,label", TEST[:2], SPECIES[0], "sample_submission_stage1.csv"),
+            **sample("id,label", TEST, SPECIES[0], "sample_submission_stage2.csv"),
+        },
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "a sample with a column Usage": Miniature(
+        lambda: {
+            **BOTH,
+            **PLAIN,
+            "sample.csv": csv("id,label,Usage", [f"{n},{SPECIES[0]},{'Public' if n < 'b02' else 'Private'}" for n in TEST]),
+        },
+        "multiclass",
+        "label",
+        3,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "plant traits: the sample asks for X4, the label table has its mean and spread": Miniature(
+        lambda: {
+            **BOTH,
+            "train.csv": csv("id,rain,X4_mean,X11_mean,X4_sd", [f"{n},{k},{k / 7:.2f},{k / 3:.2f},0.{k}" for k, n in enumerate(TRAIN)]),
+            "test.csv": csv("id,rain", [f"{n},3" for n in TEST]),
+            **sample("id,X4,X11", TEST, "1,1"),
+        },
+        "regression",
+        "number",
+        2,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "a probability by another name": Miniature(
+        lambda: {
+            **BOTH,
+            "train.csv": csv("id,inc_angle,is_iceberg", [f"{n},{30 + k / 8},{k % 2}" for k, n in enumerate(TRAIN)]),
+            **sample("id,Probability", TEST, "0.5"),
+        },
+        "binary",
+        "probability",
+        2,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "ages by folder": Miniature(
+        lambda: {
+            **pictures(f"train/{20 + k % 4}/{n}.jpg" for k, n in enumerate(TRAIN)),
+            **pictures(at(TEST, folder="test/")),
+            **sample("id,age", TEST, "30"),
+        },
+        "regression",
+        "number",
+        1,
+        (12, "a00"),
+        (4, "b00"),
+    ),
+    "opinion scores of photographs, told apart by a column": Miniature(
+        lambda: {
+            **pictures(at([*TRAIN, *TEST], folder="512x384/")),
+            "scores.csv": csv(
+                "image_name,c1,MOS,SD,set",
+                [f"{n}.jpg,{k % 5},{1 + k / 8},{k % 3},{'test' if n in TEST else 'training'}" for k, n in enumerate([*TRAIN, *TEST])],
+            ),
+        },
+        "regression",
+        "number",
+        1,
+        (12, "a00.jpg"),
+        (4, "b00.jpg"),
+    ),
+    "camera traps: sites in a table beside the labels": Miniature(
+        lambda: {
+            **{
+                f"{part}_features/{n}.jpg": picture(k)
+                for part, ns in (("train", range(40)), ("test", range(50, 54)))
+                for k, n in enumerate(ns)
+            },
+            "train_features.csv": csv("id,filepath,site", [f"{n},train_features/{n}.jpg,S{n // 3}" for n in range(40)]),
+            "test_features.csv": csv("id,filepath,site", [f"{n},test_features/{n}.jpg,S99" for n in range(50, 54)]),
+            "train_labels.csv": csv("id,bird,hog,blank", [f"{n}," + ",".join(str(float(n % 3 == k)) for k in range(3)) for n in range(40)]),
+            "submission_format.csv": csv("id,bird,hog,blank", [f"{n},0.3,0.3,0.4" for n in range(50, 54)]),
+        },
+        "multiclass",
+        "probabilities",
+        3,
+        (40, "0"),
+        (4, "50"),
+        "site",
+        "train_features.csv tells more about the images of train_labels.csv: 'filepath', 'site'",
+    ),
     # ---- competitions by name ---------------------------------------------------------------------------------------------
     "state-farm-distracted-driver-detection": Miniature(
         lambda: {
@@ -966,4 +1296,44 @@ NOT_UNDERSTOOD: dict[str, tuple[Callable[[], Tree], str]] = {
         lambda: {"train.csv": csv("emotion,pixels", [f"{n % 2},{' '.join(['999'] * 36)}" for n in range(9)])},
         "no images and no table with pixel columns",
     ),
+    "YOLO boxes": (
+        lambda: {**pictures(at(TRAIN, folder="train/images/")), **{f"train/labels/{n}.txt": "0 0.5 0.5 0.2 0.2\n" for n in TRAIN}},
+        "no labels were found.* 12 .txt files are of one image each, such as train/labels/a00.txt: boxes, masks and captions are not",
+    ),
+    "boxes of several classes": (
+        lambda: {**BOTH, "train.csv": csv("id,xmin,xmax,class", [f"{n},{k},{k + 5},{'xy'[k]}" for n in TRAIN for k in (0, 1)])},
+        "12 ids are there more than once with different labels.* 'xmin', 'xmax' are of boxes: places in images are not",
+    ),
+    "masks called labels": (
+        lambda: {
+            **pictures([*at(TRAIN, folder="train/images/"), *at(TRAIN, folder="train/labels/")]),
+            **pictures(at(TEST, folder="test/")),
+        },
+        "no labels were found.*'train/labels/' hold pictures that belong to others",
+    ),
+    "captions": (
+        lambda: {**BOTH, "train.csv": csv("image,caption", [f"{n}.jpg,{n} sits on the mat alone" for n in TRAIN])},
+        "train.csv: 'caption' holds 12 different sentences in 12 rows, such as 'a00 sits on the mat alone': captions and answers in words",
+    ),
+    "hemorrhage: a row for each class": (
+        lambda: {
+            **BOTH,
+            "train.csv": csv("ID,Label", [f"{n}_{kind},0" for n in TRAIN for kind in ("any", "epidural")]),
+            **sample("ID,Label", [f"{n}_any" for n in TEST], "0.5"),
+        },
+        "'b00_any' is the image 'b00' and 'any': a row for each class, or for two images, is not understood",
+    ),
+    "a spreadsheet": (
+        lambda: {**BOTH, **ASKED, "train.xlsx": b"PK"},
+        "no labels were found.*not read: 'train.xlsx: spreadsheets are not read: save it as csv'",
+    ),
+    "a page instead of a table": (
+        lambda: {**BOTH, **ASKED, "train.csv": "<!DOCTYPE html>\n<html>Sign in</html>\n"},
+        "no labels were found.*'train.csv: is a web page, no table: download it again, signed in'",
+    ),
+    "no training images": (
+        lambda: {**pictures(at(TEST, folder="test/")), **PLAIN, **ASKED},
+        "No image is called as 'a00', 'a01' of train.csv are, column 'id': are the training images there",
+    ),
+    "sounds": (lambda: {"train/a.wav": b"RIFF", **PLAIN}, "no images.*sounds are not read: write their spectrograms as PNG first"),
 }

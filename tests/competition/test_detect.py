@@ -1,7 +1,7 @@
 """Detection: the ideas that layouts are mixed from, one small tree each; laws that hold for all of them; overrides; errors."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +154,96 @@ def test_columns_only_in_train_are_not_used(tmp_path: Path) -> None:
     found = ask(put(tmp_path, tree))
     assert found.task.classes == ("0", "1")
     assert "only in train.csv and not used: 'diagnosis'" in found.notes
+
+
+NAMED: dict[str, tuple[Sequence[str], str, str, dict[str, str], tuple[str, ...], bool]] = {  # labels, header, cell, more, classes, sure
+    "a table": ("012", "id,class", "owl", {"names.csv": "number,name\n0,owl\n1,cat\n2,dog\n"}, ("owl", "cat", "dog"), True),
+    "JSON": ("012", "id,class", "owl", {"names.json": '{"0": "owl", "1": "cat", "2": "dog"}'}, ("owl", "cat", "dog"), True),
+    "lines counted from 1": ("123", "id,class", "owl", {"classes.txt": "owl\ncat\ndog\n"}, ("owl", "cat", "dog"), True),
+    "capitals": ("abc", "id,class", "B", {}, ("A", "B", "C"), False),
+    "numbers in names": (["c 1", "c 2", "c 10"], "id,class", "2", {}, ("1", "2", "10"), False),
+    "fractions of nothing": (["0.0", "1.0", "2.0"], "id,class", "2", {}, ("0", "1", "2"), True),
+    "a column a class": ("012", "id,p_2,p_0,p_1", "0.3,0.3,0.4", {}, ("p_0", "p_1", "p_2"), True),
+    "true and false": (["no", "yes"], "id,class", "0|1", {}, ("0", "1"), False),
+    "a number that no class has": (["c 1", "c 2", "c 3"], "id,class", "0", {}, ("c 1", "c 2", "c 3"), True),
+    "a table with fewer classes": ("012", "id,class", "owl", {"names.csv": "number,name\n0,owl\n1,cat\n"}, ("0", "1", "2"), True),
+    "the sample has the same": ("012", "id,class", "2", {"names.csv": "number,name\n0,2\n1,0\n2,1\n"}, ("0", "1", "2"), True),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_classes_are_called_as_the_sample_calls_them(case: str, tmp_path: Path) -> None:
+    labels, header, cell, more, classes, sure = NAMED[case]
+    tree = usual(list(labels) * 4, [cell] * 4)
+    tree["sample_submission.csv"] = csv(header, [f"b{n:03d},{cell.split('|')[n % len(cell.split('|'))]}" for n in range(4)])
+    found = ask(put(tmp_path, tree | more))
+    assert found.task.classes == classes
+    assert found.truth.argmax(axis=1).tolist() == [n % len(classes) for n in range(4 * len(classes))]
+    told = [reason for reason in found.reasons if reason.what == "names"]
+    assert bool(told) == (set(classes) != set(labels))
+    assert all(reason.sure for reason in told) == sure
+
+
+SEPARATED: dict[str, tuple[str, str, str]] = {
+    "as in the sample": ("red big", "red|big", "|"),
+    "as in training, where the sample has no list": ("red|big", "red", "|"),
+    "spaces": ("red big", "red", " "),
+    "spaces, where training has brackets": ("['red', 'big']", "red", " "),
+}
+
+
+@pytest.mark.parametrize("case", SEPARATED)
+def test_lists_are_separated_as_in_the_sample(case: str, tmp_path: Path) -> None:
+    several, cell, wanted = SEPARATED[case]
+    alone = ["['red']", "['big']"] if several.startswith("[") else ["red", "big"]
+    found = ask(put(tmp_path, usual([f'"{label}"' for label in [several, *alone] * 4], [cell] * 4)))
+    assert (found.task.kind, found.task.classes, found.submission.separator) == ("multilabel", ("big", "red"), wanted)
+
+
+TWO_NUMBERS: dict[str, tuple[list[str], str, str, tuple[str, str]]] = {
+    "-1 and 1": (["-1", "1"], "-1", "label", ("-1", "1")),
+    "1 and 2": (["2", "1"], "1", "label", ("1", "2")),
+    "0 and 1": (["1", "0"], "0", "probability", ("0", "1")),
+    "1 and 2, a share": (["2", "1"], "0.5", "probability", ("1", "2")),
+}
+
+
+@pytest.mark.parametrize("case", TWO_NUMBERS)
+def test_two_classes_that_are_numbers(case: str, tmp_path: Path) -> None:
+    labels, cell, answer, classes = TWO_NUMBERS[case]
+    found = ask(put(tmp_path, usual(labels * 4, [cell] * 4)))
+    assert (found.submission.answer, found.task.classes) == (answer, classes)
+
+
+def test_few_training_rows_without_an_image_are_left_out(tmp_path: Path) -> None:
+    tree = without(usual(CYCLE * 5, CYCLE[:4]), "train/a001", "train/a040") | pictures(["train/spare.png"])
+    found = ask(put(tmp_path, tree))
+    assert len(found.train) == 43
+    (reason,) = [reason for reason in found.reasons if reason.what == "labels"]
+    assert reason.why.endswith("; 2 of 45 rows have no image and are left out: 'a001', 'a040'")
+    assert not reason.sure
+    assert "1 images of the training folder are in no row of train.csv: they are left out" in found.notes
+
+
+def test_the_same_names_in_each_folder_are_doubted(tmp_path: Path) -> None:
+    pairs = pictures(f"train/{kind}/a{n}.png" for kind in ("hr", "lr") for n in range(4)) | pictures(f"test/{n}.png" for n in range(3))
+    (reason,) = [reason for reason in ask(put(tmp_path, pairs)).reasons if reason.what == "labels"]
+    assert not reason.sure
+    assert reason.why.endswith("the same file names in each: are these classes?")
+
+
+def test_versions_of_a_table_are_no_parts(tmp_path: Path) -> None:
+    tree = usual(CYCLE, CYCLE[:4])
+    tree["train_v2.csv"] = tree.pop("train.csv")
+    tree["train_v1.csv"] = tree["train_v2.csv"]
+    found = ask(put(tmp_path, tree))
+    assert len(found.train) == 9
+    assert not any("taken together" in note for note in found.notes)
+
+
+def test_a_header_that_is_called_as_an_image_is_a_header(tmp_path: Path) -> None:
+    found = ask(put(tmp_path, usual(CYCLE, CYCLE[:4], header="tag,label") | pictures(["train/tag.png", "train/label.png"])))
+    assert (len(found.train), found.submission.id_column) == (9, "tag")
 
 
 def test_patients_are_groups(tmp_path: Path) -> None:
@@ -429,6 +519,8 @@ GROUPS: dict[str, tuple[str, list[str], str | None]] = {
     "patients": ("patient_id", [f"p{n // 2}" for n in range(40)], "patient_id"),
     "sequences in locations": ("location,seq_id", [f"{n // 4},s{n // 2}" for n in range(40)], "location"),
     "a hospital's number": ("site_id", [f"{n // 4}" for n in range(40)], "site_id"),
+    "a site alone": ("site", [f"{n // 4}" for n in range(40)], "site"),
+    "a family of species": ("family", [f"{n // 4}" for n in range(40)], None),
     "a site of the body": ("anatom_site", [f"{n // 4}" for n in range(40)], None),
     "the age of patients": ("patient_age", [f"{n // 4}" for n in range(40)], None),
     "frames of a sequence": ("seq_num_frames", [f"{n // 4}" for n in range(40)], None),

@@ -283,3 +283,20 @@ def test_a_ranking() -> None:
     assert told(changed(whales, "target", "w_1 w_2 w_9"), whales) == [
         "error: 1 label is none of the 4 classes ('w_1', 'w_2', 'w_3' and 1 more): 'w_9'"
     ]
+
+
+def test_a_ranking_of_several_columns_is_one_list_a_row() -> None:
+    whales = make_competition(
+        "multiclass", answer="ranked", classes=("w_1", "w_2", "w_3"), places=2, metric="map3", answer_columns=("a", "b")
+    )
+    whales = replace(whales, submission=replace(whales.submission, rows=whales.submission.rows.assign(a="w_1", b="w_2")))
+    assert told(whales.submission.rows, whales) == []
+    assert told(whales.submission.rows.assign(b="w_1"), whales)[0].endswith(
+        "the same label twice: 'w_1 w_1', 'w_1 w_1', 'w_1 w_1' and 3 more"
+    )
+
+
+def test_labels_with_bars_between() -> None:
+    tags = make_competition("multilabel", classes=("rust", "leaf miner"), separator="|")
+    assert told(changed(tags, "target", "leaf miner|rust"), tags) == []
+    assert "none of the 2 classes" in told(changed(tags, "target", "leaf miner rust"), tags)[0]

@@ -108,6 +108,21 @@ def test_a_ranking_names_the_likeliest_best_first() -> None:
     assert submission_frame(table_of(few, [[0.4, 0.6]]), few)["target"].tolist() == ["w_2 w_1"]
 
 
+def test_a_ranking_may_have_a_column_a_place() -> None:
+    columns = ("first", "second", "third")
+    competition = make_competition("multiclass", rows=1, answer="ranked", classes=("w_1", "w_2"), places=3, answer_columns=columns)
+    frame = submission_frame(table_of(competition, [[0.4, 0.6]]), competition)
+    assert frame[list(columns)].to_numpy().tolist() == [["w_2", "w_1", ""]]
+
+
+def test_labels_are_separated_as_the_sample_separates_them() -> None:
+    competition = make_competition("multilabel", rows=1, classes=("rust", "leaf miner"), separator="|")
+    assert submission_frame(table_of(competition, [[0.9, 0.9]]), competition)["target"].tolist() == ["rust|leaf miner"]
+    parted = make_competition("multilabel", classes=("rust", "a|b"), separator="|")
+    with pytest.raises(SubmissionError, match=r"separated by '\|', but 1 classes have '\|' in their names: 'a\|b'"):
+        submission_frame(make_table(parted), parted)
+
+
 def test_a_number_stays_within_the_training_rows() -> None:
     competition = replace(make_competition("regression", rows=3), truth=np.array([[1], [100]], np.float32))
     frame = submission_frame(table_of(competition, [[-3], [41.625], [100.2]]), competition)
