@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from competition.contest import Reason
-from competition.detect_groups import called_as_a_group
+from competition.detect_groups import ALONE_WORDS, FEWEST_GROUPS, called_as_a_group
 from competition.detect_labels import Rows
 from competition.detect_sample import Sample
 from competition.detect_values import as_number
@@ -128,7 +128,8 @@ def _kind(name: str, train: pd.Series, test: pd.Series) -> tuple[ColumnKind | No
         return None, "the same in all training rows"
     if (test == "").all():
         return None, "empty in all test rows"
-    if len(values) > 2 and called_as_a_group(name):
+    few_sites = len(values) < FEWEST_GROUPS and set(words(name)) <= ALONE_WORDS  # of a body, or of hospitals that all rows share
+    if len(values) > 2 and called_as_a_group(name) and not few_sites:
         return None, "says whose picture it is"
     if len(values) > 2 and not called_id and all(as_number(value) is not None for value in values | set(test) - {""}):
         counted = len(values) == len(filled) and _one_after_another(values)

@@ -79,7 +79,7 @@ def find_submission(target: Target, sample: Sample | None, test_ids: list[str], 
             f"{examples(sample.answer_columns)}"
         )
     places = (_ranking(target, sample) if answer == "ranked" else 0) or USUAL_PLACES
-    form = SubmissionFormat(answer, sample.frame, sample.id_column, sample.answer_columns, places, sample.path)
+    form = SubmissionFormat(answer, sample.frame, sample.id_column, sample.answer_columns, places, file=sample.path)
     return (replace(form, separator=_separator(target, sample)) if answer == "labels" else form), reason
 
 

@@ -85,7 +85,7 @@ LEFT_OUT = {
     "constant": ("kind", ["x"] * ROWS, "the same in all training rows"),
     "text": ("report", [f"a small mole {n}" for n in range(ROWS)], "text, 40 different"),
     "a file": ("file_name", [f"scan{n}.dcm" for n in range(ROWS)], "an id"),
-    "ids of numbers": ("lesion_id", [str(977 * n % 4001) for n in range(ROWS)], "an id"),
+    "ids of numbers": ("lesion_id", [str(977 * n % 4001) for n in range(ROWS)], "says whose picture it is"),
     "row numbers": ("row", [str(n) for n in range(ROWS)], "row numbers"),
     "a group": ("camera", [f"c{n // 10}" for n in range(ROWS)], "says whose picture it is"),
 }
