@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help submission test format lint types pytest clean
+.PHONY: help submission test format lint types pytest slow clean
 
 help:
 	@echo "make submission   train all folds of the embedded competition, predict, write and check a submission"
 	@echo "make test         ruff, pyright and pytest"
+	@echo "make slow         the tests that take a minute or more: kills at random moments, lost workers of a cluster"
 	@echo "make format | lint | types | pytest | clean"
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -36,7 +37,10 @@ types: $(VENV)/ready
 	$(BIN)/pyright
 
 pytest: $(VENV)/ready
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+
+slow: $(VENV)/ready
+	$(BIN)/python -m pytest -m slow
 
 clean:
 	rm -rf $(VENV) cache
