@@ -18,6 +18,7 @@ from competition.dicom import dicom_shape, is_dicom, read_dicom
 from competition.errors import CompetitionError
 
 JPEG, PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
+LFS = b"version https://git-lfs"
 TIFF = (b"II*\0", b"MM\0*")
 END_OF_JPEG, END_OF_PNG = b"\xff\xd9", b"IEND\xaeB`\x82"
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -149,6 +150,8 @@ def _decode_by_pillow(content: bytes, key: str) -> np.ndarray:
     except Image.UnidentifiedImageError:
         if content[:4] in TIFF and (pixels := _decode_tiff_by_cv2(content)) is not None:
             return arrays.as_image(pixels, key)
+        if content.startswith(LFS):
+            raise _bad(key, "this is no image but a Git LFS pointer to one: `git lfs pull` brings the files") from None
         raise _bad(key, f"this is no image ({len(content):,} bytes, begins with {content[:8]!r})") from None
     except Image.DecompressionBombError as error:
         raise _bad(key, f"the image is too large: {error}") from None

@@ -34,6 +34,10 @@ JPEG, PNG = WHOLE["JPEG"], WHOLE["PNG"]
 DAMAGED = {
     "empty": (b"", "the file is empty"),
     "text": (b"404 not found" * 10, "this is no image"),
+    "a pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n",
+        "this is no image but a Git LFS pointer to one: `git lfs pull`",
+    ),
     "a cut JPEG": (JPEG[: len(JPEG) // 2], "the JPEG is cut, its end is missing"),
     "a JPEG whose end is zeros": (JPEG[: len(JPEG) // 2] + bytes(1000), "the JPEG is cut, its end is missing"),
     "a JPEG that is something else in its middle": (
