@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
 
-from competition.decode import END_OF_JPEG, JPEG, PNG, shape_of
+from competition.decode import END_OF_JPEG, JPEG, PNG, no_image, shape_of
 from competition.errors import CompetitionError
 from competition.images import FileImages, ImageSource
 
@@ -62,7 +62,7 @@ def what_is_wrong(content: bytes) -> str:
     if not content:
         return "the file is empty"
     if shape_of(content) is None:
-        return "this is no image"
+        return no_image(content)
     if content[:2] == JPEG:
         if END_OF_JPEG not in content[-64:] and content.rstrip(b"\0\r\n ")[-2:] != END_OF_JPEG:
             return "the JPEG is cut, its end is missing" if END_OF_JPEG not in content else ""

@@ -78,6 +78,11 @@ def shape_of(head: bytes) -> Shape | None:
         return None
 
 
+def no_image(content: bytes) -> str:
+    """What is to be said of a file that is none."""
+    return "a Git LFS pointer to an image: `git lfs pull` brings the image itself" if content.startswith(LFS) else "this is no image"
+
+
 def _decode_jpeg(content: bytes, key: str) -> np.ndarray:
     import cv2
 
@@ -150,9 +155,7 @@ def _decode_by_pillow(content: bytes, key: str) -> np.ndarray:
     except Image.UnidentifiedImageError:
         if content[:4] in TIFF and (pixels := _decode_tiff_by_cv2(content)) is not None:
             return arrays.as_image(pixels, key)
-        if content.startswith(LFS):
-            raise _bad(key, "this is no image but a Git LFS pointer to one: `git lfs pull` brings the files") from None
-        raise _bad(key, f"this is no image ({len(content):,} bytes, begins with {content[:8]!r})") from None
+        raise _bad(key, f"{no_image(content)} ({len(content):,} bytes, begins with {content[:8]!r})") from None
     except Image.DecompressionBombError as error:
         raise _bad(key, f"the image is too large: {error}") from None
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error) as error:

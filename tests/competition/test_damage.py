@@ -36,7 +36,7 @@ DAMAGED = {
     "text": (b"404 not found" * 10, "this is no image"),
     "a pointer": (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n",
-        "this is no image but a Git LFS pointer to one: `git lfs pull`",
+        "a Git LFS pointer to an image: `git lfs pull` brings",
     ),
     "a cut JPEG": (JPEG[: len(JPEG) // 2], "the JPEG is cut, its end is missing"),
     "a JPEG whose end is zeros": (JPEG[: len(JPEG) // 2] + bytes(1000), "the JPEG is cut, its end is missing"),
