@@ -60,6 +60,7 @@ def connected() -> Any:
     except ImportError:
         raise CompetitionError("--machine.engine ray needs a further package: pip install 'podium[ray]'") from None
     if not ray.is_initialized():
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report its use to its makers
         before = signal.getsignal(signal.SIGTERM)
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         try:
