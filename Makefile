@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 help:
 	@echo "make submission   train all folds of the embedded competition, predict, write and check a submission"
 	@echo "make test         ruff, pyright and pytest"
-	@echo "make slow         the tests that take a minute or more: kills at random moments, lost workers of a cluster"
+	@echo "make slow         the tests that take a minute or more: kills at random moments, lost workers of a cluster, OpenVINO"
 	@echo "make format | lint | types | pytest | clean"
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -37,7 +37,7 @@ types: $(VENV)/ready
 	$(BIN)/pyright
 
 pytest: $(VENV)/ready
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0 -m "not slow"
 
 slow: $(VENV)/ready
 	$(BIN)/python -m pytest -m slow

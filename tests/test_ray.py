@@ -10,13 +10,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
 
-pytest.importorskip("ray", reason="the extra `ray` is not installed")
+# looked for, not imported: it would stay in the process that runs all other tests
+pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="the extra `ray` is not installed")
 
 ROOT = Path(__file__).parent.parent
 TRAIN = [sys.executable, str(ROOT / "train.py")]

@@ -1,4 +1,5 @@
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from models.engines import fastest
 from models.errors import ModelError
 from models.joint import join_columns
 
-pytest.importorskip("openvino", reason="the extra `cpu` is not installed")
+# slow: OpenVINO's threads stay in the process that they were started in, which is not to be the one that runs all other tests
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(find_spec("openvino") is None, reason="the extra `cpu` is not installed")]
 
 
 def network_of(seed: int = 0, columns: int = 0) -> nn.Module:
