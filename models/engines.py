@@ -8,6 +8,7 @@ Legend: N batch, C channels, S side in px, D numbers of the columns, L outputs.
 
 import hashlib
 import logging
+import math
 import shutil
 import time
 import warnings
@@ -63,19 +64,19 @@ def fastest(
             raise ModelError("--machine.inference openvino needs a further package: pip install 'podium[cpu]'") from None
         say(f"looking at the images takes some {minutes:.1f} minutes by torch; OpenVINO is often faster: pip install 'podium[cpu]'")
         return networks
+    why, taken = "", math.inf
     try:
         first = _converted(networks[0], given[0], threads, kept[0])
         found, taken = _timed(first, tried)
     except Exception as error:  # both libraries raise many kinds
-        if asked == "openvino":
-            raise ModelError(f"OpenVINO cannot run this network: {_first_line(error)}") from error
-        say(f"computing by torch, since OpenVINO cannot run this network: {_first_line(error)}")
-        return networks
-    off = float((found - expected).abs().max() / expected.abs().max().clamp(min=1))
-    if off > FAR:
-        if asked == "openvino":
-            raise ModelError(f"OpenVINO gives other numbers than torch (off by {off:.1e} of the largest)")
-        say(f"computing by torch, since OpenVINO gives other numbers (off by {off:.1e} of the largest)")
+        why = f"cannot run this network: {_last_line(error)}"
+    else:
+        off = float((found - expected).abs().max() / expected.abs().max().clamp(min=1))
+        why = f"gives other numbers than torch (off by {off:.1e} of the largest)" if off > FAR else ""
+    if why and asked == "openvino":
+        raise ModelError(f"OpenVINO {why}")
+    if why:
+        say(f"computing by torch, since OpenVINO {why}")
         return networks
     if asked == "auto" and by_torch < FASTER * taken:
         return networks
@@ -156,5 +157,5 @@ def _quiet():  # type: ignore[no-untyped-def]
         logging.disable(before)
 
 
-def _first_line(error: BaseException) -> str:
+def _last_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[-1][:300]

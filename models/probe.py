@@ -105,9 +105,9 @@ def probe(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lam
 
 def embed(network: nn.Module, pixels: np.ndarray, job: FoldJob, accelerator: Accelerator, views: tuple[str, ...]) -> np.ndarray:
     """float16 V x N x D: what the last layer is given. Looked at once, and kept in the cache for the other folds and runs."""
-    asked = hashlib.sha256(repr((job.spec, views, pixels.shape)).encode())
+    asked, last = hashlib.sha256(repr((job.spec, views, pixels.shape)).encode()), last_layer(network)
     for name, value in network.state_dict().items():
-        if not name.startswith(last_layer(network)):
+        if not name.startswith(last):
             asked.update(value.cpu().contiguous().numpy().tobytes())
     for start in range(0, len(pixels), BATCH):
         asked.update(pixels[start : start + BATCH].tobytes())
@@ -116,7 +116,7 @@ def embed(network: nn.Module, pixels: np.ndarray, job: FoldJob, accelerator: Acc
     if path.is_file():
         return np.load(path, mmap_mode="r", allow_pickle=False)
     body = copy.deepcopy(network).eval()
-    body.set_submodule(last_layer(network), nn.Identity())
+    body.set_submodule(last, nn.Identity())
     normalise = Normalise(job.spec, accelerator.device)
     looks = [(normalise(torch.from_numpy(np.array(pixels[:2]))),)]
     (forward,) = fastest([body], looks, machine.inference, len(pixels) * len(views), threads_of(machine), [path.parent])
