@@ -26,6 +26,16 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Within it nothing is said but errors."""
+    before, console.quiet = console.quiet, True
+    try:
+        yield
+    finally:
+        console.quiet = before
+
+
 def fail(error: BaseException) -> int:
     """Prints the error, and gives the exit code for the user's own input: 2."""
     errors.print(f"error: {error}", markup=False, style="red" if errors.is_terminal else None)

@@ -1,4 +1,4 @@
-"""python -m models list [WORD] | summary NAME | export FOLD | study FILE | lr-find [FLAGS OF train.py]"""
+"""python -m models list [WORD] | summary NAME | export FOLD | study FILE | lr-find [FLAGS OF train.py] | bench [FLAGS OF train.py]"""
 
 import sys
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from competition.console import guarded, say
 from competition.settings import train_config
 
 RANGE_STEPS = 120
+BENCH_SECONDS = 6.0  # each of what is measured
 Word = Annotated[str, tyro.conf.Positional]
 
 
@@ -96,13 +97,30 @@ def lr_find(config: Config) -> int:
     return 0
 
 
+def bench(config: Config) -> int:
+    """Measures what train.py with the same flags would do: decoding, augmentation, the network's step alone, the loop, predicting."""
+    from competition.console import table
+    from competition.load import load
+    from models.bench import bench as measured
+    from models.bench import peak_gib
+
+    contest = load(config.competition)
+    config, rates = measured(config, contest, BENCH_SECONDS)
+    rows = [[rate.name, f"{rate.each_second:,.0f}", f"{rate.of_step:,.2f}", rate.told] for rate in rates]
+    title = f"{contest.name}: {config.model.backbone}, {config.data.size_px} px; at most {peak_gib():.1f} GiB"
+    table(title, ["", "images/s", "of the step", ""], rows, right=(1, 2))
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
 
     def answer() -> int:
         if words[:1] == ["lr-find"]:  # its flags are those of train.py
             return lr_find(train_config(words[1:], prog="python -m models lr-find"))
-        verbs = {"list": list_backbones, "summary": summary, "export": export, "study": study, "lr-find": lr_find}
+        if words[:1] == ["bench"]:
+            return bench(train_config(words[1:], prog="python -m models bench"))
+        verbs = {"list": list_backbones, "summary": summary, "export": export, "study": study, "lr-find": lr_find, "bench": bench}
         return tyro.extras.subcommand_cli_from_dict(verbs, prog="python -m models", description="Backbones.", args=words)
 
     return guarded(answer)

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from competition.task import Task
 from models.backbones import InputSpec
+from models.batchwise import Batchwise
 from models.errors import ModelError
 
 
@@ -30,8 +31,12 @@ class Joined:
     def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
         self.first, self.second = first, second
 
-    def __getitem__(self, row: int) -> np.ndarray:
-        return self.first[row] if row < len(self.first) else self.second[row - len(self.first)]
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """The rows of these numbers, copied."""
+        taken = np.empty((len(rows), *self.first.shape[1:]), np.uint8)
+        late = rows >= len(self.first)
+        taken[~late], taken[late] = self.first[rows[~late]], self.second[rows[late] - len(self.first)]
+        return taken
 
 
 class TrainBatches(Dataset):
@@ -54,8 +59,8 @@ class TrainBatches(Dataset):
 
         Raises: ModelError where a batch has not an image for each process.
         """
-        self.calm = transform if calm is None else calm
-        self.pixels, self.rows, self.transform, self.chances = pixels, rows, transform, chances
+        self.transform, self.calm = Batchwise(transform), Batchwise(transform if calm is None else calm)
+        self.pixels, self.rows, self.chances = pixels, rows, chances
         self.batch, self.seed, self.share = min(batch, len(rows)), seed, share
         if 0 < self.batch < share[1]:
             raise ModelError(
@@ -77,10 +82,7 @@ class TrainBatches(Dataset):
         process, processes = self.share
         rows = self._order[1][step * self.batch : (step + 1) * self.batch][process::processes]
         transform = self.calm if calm else self.transform
-        transform.set_random_seed(seed_of(self.seed, epoch, step, process))
-        images = np.stack([transform(image=self.pixels[row])["image"] for row in rows])
-        if images.ndim == 3:  # some steps drop the axis of a single channel
-            images = images[..., None]
+        images = transform(np.asarray(self.pixels[rows]), seed_of(self.seed, epoch, step, process))
         return torch.from_numpy(images), torch.from_numpy(rows)
 
     def stream(

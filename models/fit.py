@@ -27,26 +27,23 @@ from competition.console import progress, say
 from competition.metrics import METRICS, score
 from competition.processes import PROCESSES, RANK
 from models import checkpoint
-from models.augment import pipeline
-from models.backbones import last_layer, network_of
-from models.batches import Joined, Normalise, TrainBatches, chances_of, seed_of
+from models.backbones import last_layer
+from models.batches import seed_of
 from models.clock import Clock
-from models.columns import beside, width_of
 from models.device import TORCH_TYPE, workers_of
 from models.diagnosis import diagnose
 from models.errors import ModelError
 from models.finetune import Freezing, check_sides, resized, side_at
-from models.heads import Head, head_for
 from models.infer import predict
 from models.job import Fitted, FoldJob, Stopped, save_checkpoint, table_loss
-from models.losses import class_weights, loss_for, smooth
-from models.mixing import mixing
 from models.optim import optimizer_for
+from models.parts import Parts, parts_of
 from models.sam import sharpest
 from models.schedules import SCHEDULES, plateau_factor
 from models.together import gathered, share_buffers
 
 STATE = "resume/state.safetensors"
+HISTORY = "history.csv"
 
 
 def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambda: False) -> Fitted:
@@ -58,16 +55,14 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
 
     Raises: ModelError where the loss is no longer finite, or settings do not fit; Stopped.
     """
-    config, optim, task, device = job.config, job.config.optim, job.task, accelerator.device
+    config, optim, device = job.config, job.config.optim, accelerator.device
     seed = seed_of(config.seed, job.fold)
     torch.manual_seed(seed)
-    loss = loss_for(optim.loss, task)[1]
-    head = head_for(loss.link, task, job.taught[job.train_rows])
-    model, spec = config.model, job.spec
-    network = network_of(model, head.outputs(task), spec, width_of(job.columns))
+    share = (accelerator.process_index, accelerator.num_processes)
+    parts = parts_of(job, device, seed, share)
+    network, batches, model, spec = parts.network, parts.batches, config.model, job.spec
     check_sides(network, spec, config.data.start_share)
     freezing = Freezing(network, model, last_layer(network) if optim.head_first else "", optim.head_first)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer: Any = optimizer_for(network, optim)
     highest = [group["lr"] * group.get("lr_scale", 1.0) for group in optimizer.param_groups]
     ema = ModelEmaV3(network, decay=optim.ema, use_warmup=True) if optim.ema else None
@@ -78,21 +73,9 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     accelerator.ddp_handler = waiting  # type: ignore[assignment]
     network, optimizer = accelerator.prepare(network, optimizer)
 
-    truth = torch.from_numpy(head.scaled(job.taught)).to(device)
-    look_up = beside(job.numbers, device)
-    weights = class_weights(optim.class_weights, job.taught[job.train_rows], task)
-    weights = weights if weights is None else weights.to(device)
-    mix = mixing(config.augment, task)
-    normalise = Normalise(spec, device)
-    transform = pipeline(config.augment.strength, spec.size_px, config.augment.symmetry, config.augment.extra, spec.channels)
-    calm = pipeline("light", spec.size_px, config.augment.symmetry, (), spec.channels) if config.augment.strength != "none" else transform
-    chances = chances_of(optim.sampler, job.taught[job.train_rows], task)
-    share = (accelerator.process_index, accelerator.num_processes)
-    shown = job.pixels if job.more_pixels is None else Joined(job.pixels, job.more_pixels)
-    batches = TrainBatches(shown, job.train_rows, transform, int(optim.batch), seed, share, chances, calm)
     epochs, steps = int(optim.epochs), batches.steps
     schedule = SCHEDULES[optim.schedule]
-    measure = partial(_measure, job, normalise, TORCH_TYPE[accelerator.mixed_precision], head)
+    measure = partial(_measure, job, parts, TORCH_TYPE[accelerator.mixed_precision])
     always = optim.keep == "best" or optim.schedule == "plateau"  # these need every epoch's held-out loss
 
     epoch, step, elapsed, total, history, best, before = 0, 0, 0.0, torch.zeros((), device=device), [], None, 0.0
@@ -112,15 +95,15 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
 
     def save(epoch: int, step: int, elapsed: float) -> None:
         if accelerator.is_main_process:
-            parts = {"network": bare.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema and ema.module.state_dict()}
-            parts["swa"] = swa and swa.state_dict()
-            parts |= {"scaler": accelerator.scaler and accelerator.scaler.state_dict(), "total": total, "history": history, "best": best}
-            checkpoint.save_state(job.directory / STATE, {"epoch": epoch, "step": step, "elapsed": elapsed, "position": position, **parts})
+            learnt = {"network": bare.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema and ema.module.state_dict()}
+            learnt |= {"swa": swa and swa.state_dict(), "scaler": accelerator.scaler and accelerator.scaler.state_dict(), "best": best}
+            reached = {"epoch": epoch, "step": step, "elapsed": elapsed, "position": position, "total": total, "history": history}
+            checkpoint.save_state(job.directory / STATE, reached | learnt)
 
-    def backward(seen: tuple[torch.Tensor, ...], y: torch.Tensor, parts: int) -> torch.Tensor:
-        """The loss of a batch, one of so many parts of a step, its gradient added; of several processes, their mean is the batch's."""
-        cost = loss.function(network(*seen), y, weights) * (len(y) * share[1] / batches.batch)
-        accelerator.backward(cost / parts)
+    def backward(seen: tuple[torch.Tensor, ...], y: torch.Tensor, of: int) -> torch.Tensor:
+        """The loss of a batch, one of so many of a step, its gradient added; of several processes, their mean is the batch's."""
+        cost = parts.cost(network(*seen), y) * (len(y) * share[1] / batches.batch)
+        accelerator.backward(cost / of)
         return cost.detach()
 
     def kept() -> nn.Module:
@@ -150,10 +133,10 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                 images, rows = next(stream)
                 if optim.head_first and step:  # at the share of the run when the rest joins in
                     freezing.train(position)
-                x = resized(normalise(images), side_at(position, spec.size_px, config.data.start_share))
-                y, columns = smooth(truth[rows.to(device)], optim.label_smoothing, task), look_up(rows)
-                if mix and position < calm_from:
-                    x, y, *columns = mix(x, y, *columns)
+                x = resized(parts.normalise(images), side_at(position, spec.size_px, config.data.start_share))
+                y, columns = parts.truth_of(rows), parts.columns_of(rows)
+                if parts.mix and position < calm_from:
+                    x, y, *columns = parts.mix(x, y, *columns)
                 first = step - step % optim.accumulate
                 last = min(first + optim.accumulate, steps)
                 moves = step + 1 == last
@@ -235,24 +218,22 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     for line in diagnose(history, float(optim.lr)):
         say(f"{job.name}  {line}")
     if accelerator.is_main_process:
-        save_checkpoint(job, kept(), head, weights_kept)
+        save_checkpoint(job, kept(), parts.head, weights_kept)
     return Fitted(probs, final, seconds, weights_kept)
 
 
-def _measure(
-    job: FoldJob, normalise: Normalise, autocast: torch.dtype | None, head: Head, network: torch.nn.Module
-) -> tuple[np.ndarray, float, float]:
+def _measure(job: FoldJob, parts: Parts, autocast: torch.dtype | None, network: nn.Module) -> tuple[np.ndarray, float, float]:
     """Probabilities, loss (models/job.py) and metric of the held-out rows."""
     if not len(job.held_rows):
         return np.zeros((0, len(job.task.classes)), np.float32), math.nan, math.nan
     share_buffers(network)
     mine, batch = np.array_split(job.held_rows, PROCESSES)[RANK], 2 * int(job.config.optim.batch)
-    given, numbers = ([network], [head], job.pixels, mine, job.task, normalise), [job.numbers]
-    probs = gathered(predict(*given, batch=batch, autocast=autocast, numbers=numbers))
+    given = ([network], [parts.head], job.pixels, mine, job.task, parts.normalise)
+    probs = gathered(predict(*given, batch=batch, autocast=autocast, numbers=[job.numbers]))
     if not np.isfinite(probs).all():
         raise ModelError(_diverged(job, "held-out rows"))
     truth = job.truth[job.held_rows]
-    return probs, table_loss(job.task, head, truth, probs), score(job.metric, truth, probs, job.task)
+    return probs, table_loss(job.task, parts.head, truth, probs), score(job.metric, truth, probs, job.task)
 
 
 def _better(metric: str, one: float, other: float) -> bool:
@@ -272,7 +253,7 @@ def _record(board: SummaryWriter, directory: Path, history: list[dict[str, float
     rows = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     rows.writeheader()
     rows.writerows(history)
-    write_text(directory / "history.csv", text.getvalue())
+    write_text(directory / HISTORY, text.getvalue())
 
 
 def _diverged(job: FoldJob, where: str) -> str:

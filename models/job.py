@@ -14,7 +14,8 @@ import pandas as pd
 from torch import nn
 
 from competition.config import Config
-from competition.tabular import Tabular
+from competition.contest import Competition
+from competition.tabular import Tabular, chosen
 from competition.task import Task
 from models import checkpoint
 from models.backbones import InputSpec
@@ -71,6 +72,14 @@ class FoldJob:
             return None
         cells = [self.tabular.train] if self.more_pixels is None else [self.tabular.train, self.tabular.test]
         return numbers_of(self.columns, pd.concat(cells, ignore_index=True))
+
+
+def job_of_all(config: Config, contest: Competition, spec: InputSpec, pixels: np.ndarray, directory: Path | None = None) -> FoldJob:
+    """All training rows and none held out: what is measured before a run. config: resolved; directory: if it is to be fitted."""
+    rows = np.arange(len(pixels))
+    tabular = chosen(contest.tabular, config)
+    given = (0, config, contest.task, contest.metric, spec, pixels, contest.truth, rows, rows[:0])
+    return FoldJob(*given, directory or Path(), contest.truth, rows, tabular=tabular)
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,12 @@ from matplotlib.figure import Figure
 from competition.config import Config
 from competition.console import progress
 from competition.contest import Competition
-from competition.tabular import chosen
-from models.augment import pipeline
-from models.backbones import network_of
-from models.batches import Normalise, TrainBatches, chances_of, seed_of
-from models.columns import beside, fit_columns, numbers_of, width_of
+from models.batches import seed_of
 from models.device import accelerator_for, workers_of
 from models.errors import ModelError
-from models.heads import head_for
-from models.losses import class_weights, loss_for, smooth
-from models.mixing import mixing
+from models.job import job_of_all
 from models.optim import optimizer_for
+from models.parts import parts_of
 from models.plan import prepare
 
 LOWEST, HIGHEST = 1e-7, 10.0
@@ -40,39 +35,28 @@ def range_test(config: Config, contest: Competition, steps: int) -> tuple[Config
     Raises: ModelError where the settings do not fit.
     """
     config, spec, pixels, _ = prepare(config, contest)
-    optim, augment, task = config.optim, config.augment, contest.task
+    optim = config.optim
     if optim.method != "train":
         raise ModelError("a probe has no learning rate to look for")
     accelerator = accelerator_for(config.machine)
-    device, seed = accelerator.device, seed_of(config.seed)
+    seed = seed_of(config.seed)
     torch.manual_seed(seed)
-    loss = loss_for(optim.loss, task)[1]
-    head = head_for(loss.link, task, contest.truth)
-    tabular = chosen(contest.tabular, config)
-    columns = fit_columns(tabular, np.arange(len(pixels))) if tabular else ()
-    look_up = beside(numbers_of(columns, tabular.train) if tabular else None, device)
-    bare = network_of(config.model, head.outputs(task), spec, width_of(columns))
-    bare.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer: Any = optimizer_for(bare, optim)
+    parts = parts_of(job_of_all(config, contest, spec, pixels), accelerator.device, seed)
+    optimizer: Any = optimizer_for(parts.network, optim)
     scales = [group.get("lr_scale", 1.0) for group in optimizer.param_groups]
-    network, optimizer = accelerator.prepare(bare.train(), optimizer)
-    truth, weights = torch.from_numpy(head.scaled(contest.truth)).to(device), class_weights(optim.class_weights, contest.truth, task)
-    weights = None if weights is None else weights.to(device)
-    mix, normalise = mixing(augment, task), Normalise(spec, device)
-    transform = pipeline(augment.strength, spec.size_px, augment.symmetry, augment.extra, spec.channels)
-    chances = chances_of(optim.sampler, contest.truth, task)
-    batches = TrainBatches(pixels, np.arange(len(pixels)), transform, int(optim.batch), seed, chances=chances)
-    stream = batches.stream(0, 0, -(-steps // batches.steps), workers_of(config.machine, device), device.type == "cuda")
+    network, optimizer = accelerator.prepare(parts.network.train(), optimizer)
+    workers, pin = workers_of(config.machine, accelerator.device), accelerator.device.type == "cuda"
+    stream = parts.batches.stream(0, 0, -(-steps // parts.batches.steps), workers, pin)
     rates, means, running = [], [], 0.0
     with progress("range test", steps, "steps") as advance:
         for step, (images, rows) in enumerate(islice(stream, steps)):
             rate = LOWEST * (HIGHEST / LOWEST) ** (step / max(1, steps - 1))
             for group, scale in zip(optimizer.param_groups, scales, strict=True):
                 group["lr"] = rate * scale
-            x, y, told = normalise(images), smooth(truth[rows.to(device)], optim.label_smoothing, task), look_up(rows)
-            if mix:
-                x, y, *told = mix(x, y, *told)
-            cost = loss.function(network(x, *told), y, weights)
+            x, y, columns = parts.normalise(images), parts.truth_of(rows), parts.columns_of(rows)
+            if parts.mix:
+                x, y, *columns = parts.mix(x, y, *columns)
+            cost = parts.cost(network(x, *columns), y)
             accelerator.backward(cost)
             if optim.clip_norm:
                 accelerator.clip_grad_norm_(network.parameters(), optim.clip_norm)

@@ -17,6 +17,7 @@ from competition.errors import CompetitionError
 from competition.metrics import score
 from competition.task import KINDS, Kind, Task
 from models import clock
+from models.augment import pipeline
 from models.backbones import build
 from models.batches import Normalise, TrainBatches, seed_of
 from models.checkpoint import load, load_state
@@ -374,7 +375,7 @@ def test_a_score_that_is_not_defined_is_not_the_best(tmp_path: Path) -> None:
 def test_a_batch_larger_than_the_rows_is_one_step_an_epoch(tmp_path: Path) -> None:
     job = job_of(tmp_path, optim={"batch": 1000, "epochs": 2})
     assert np.isfinite(run(job).probs).all()
-    assert TrainBatches(job.pixels, job.train_rows, None, 1000, 0).steps == 1  # type: ignore[arg-type]
+    assert TrainBatches(job.pixels, job.train_rows, pipeline("none", 8, "none"), 1000, 0).steps == 1
 
 
 def test_the_history_and_tensorboard_say_the_same(tmp_path: Path) -> None:
