@@ -5,22 +5,74 @@ Legend: N images, S side in px, C channels.
 
 import hashlib
 import json
+import math
 import os
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from competition.atomic import replacing
-from competition.console import progress
+from competition.console import progress, say
 from competition.errors import CompetitionError
 from competition.images import ImageSource
+from competition.processes import cores
 
-LAYOUT = 1  # raised whenever the same image would give other pixels, so that older caches are left alone
+LAYOUT = 2  # raised whenever the same image would give other pixels, so that older caches are left alone
 SHOWN = 3
 MOST_CHANNELS = 4
+LEFT_FREE = 2**30  # bytes of the disk that a cache does not take
+
+
+class Pixels(Protocol):
+    """uint8 N x S x S x C of a set of images, read-only: a memory map, or what stands in for it. By rows: an int, a slice, an int array."""
+
+    @property
+    def filename(self) -> Any: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: Any) -> np.ndarray: ...
+
+
+class Undecoded:
+    """What stands in for the memory map where there is no room for it: uint8 N x S x S x C, each image decoded whenever it is asked for."""
+
+    def __init__(self, source: ImageSource, keys: Sequence[str], size_px: int, channels: int, interpolation: str, filename: Path) -> None:
+        """filename: of the memory map that it stands in for."""
+        self.source, self.keys, self.interpolation, self._filename = source, keys, interpolation, filename
+        self._shape = (len(keys), size_px, size_px, channels)
+
+    @property
+    def filename(self) -> Path:
+        return self._filename
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """The image of a row, or those of several.
+
+        Raises: CompetitionError that names an image that cannot be read.
+        """
+        wanted = np.arange(len(self))[rows]
+        found = np.empty((wanted.size, *self.shape[1:]), np.uint8)
+        with ThreadPoolExecutor(cores()) as pool:
+            for place, image in enumerate(pool.map(self._read, wanted.reshape(-1))):
+                found[place] = image
+        return found.reshape(*wanted.shape, *self.shape[1:])
+
+    def _read(self, row: int) -> np.ndarray:
+        _, size_px, _, channels = self.shape
+        return fit_square(self.source.read(self.keys[row], size_px), size_px, channels, self.interpolation)
 
 
 def pixels(
@@ -30,11 +82,13 @@ def pixels(
     channels: int,
     interpolation: str,
     directory: Path,
-) -> np.memmap:
+    most_gib: float = math.inf,
+) -> Pixels:
     """uint8 N x S x S x C, memory-mapped and read-only, row by row with `rows` (columns id and image).
 
     Built on all cores where it is not there yet. The file's name is a hash of the images' stamps, so changed images are decoded
     anew; two processes that build it at once both succeed, and one that is killed leaves nothing behind that is taken for whole.
+    Where it would be larger than most_gib, or the disk has no room for it, each image is decoded whenever it is looked at.
 
     Raises: CompetitionError that names the images (by id and path) that cannot be read.
     """
@@ -42,9 +96,17 @@ def pixels(
     asked = json.dumps([LAYOUT, source.stamp(keys), list(keys), size_px, channels, interpolation])
     path = directory / f"{size_px}px-{channels}ch-{hashlib.sha256(asked.encode()).hexdigest()[:16]}.npy"
     if not path.is_file():
+        size = len(keys) * size_px**2 * channels
+        directory.mkdir(parents=True, exist_ok=True)
+        room = min(most_gib * 2**30, shutil.disk_usage(directory).free - LEFT_FREE)
+        if size > room:
+            why = "more than --machine.cache-gib allows" if most_gib * 2**30 == room else f"and {directory} has room for {room / 2**30:.1f}"
+            say(f"decoded, these images would take {size / 2**30:.1f} GiB, {why}: each is decoded anew whenever it is looked at")
+            return Undecoded(source, keys, size_px, channels, interpolation, path)
         with replacing(path) as part:
             _fill(part, source, keys, rows["id"].tolist(), size_px, channels, interpolation)
-    return np.lib.format.open_memmap(path, mode="r")
+    kept: Any = np.lib.format.open_memmap(path, mode="r")
+    return kept
 
 
 def fit_square(image: np.ndarray, size_px: int, channels: int, interpolation: str) -> np.ndarray:
@@ -97,11 +159,11 @@ def _fill(
 
     def one(row: int) -> None:
         try:
-            whole[row] = fit_square(source.read(keys[row]), size_px, channels, interpolation)
+            whole[row] = fit_square(source.read(keys[row], size_px), size_px, channels, interpolation)
         except CompetitionError as error:
             faults.append(f"id {ids[row]!r}, {keys[row]}: {error}")
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool, progress("decoding", len(keys)) as advance:
+    with ThreadPoolExecutor(cores()) as pool, progress("decoding", len(keys)) as advance:
         for _ in pool.map(one, range(len(keys))):
             advance(1)
     if faults:

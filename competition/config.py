@@ -237,6 +237,13 @@ class DeviceConfig(Section):
     """Where runs, submissions and the ledger stand."""
     cache: Path = Path("cache")
     """Where decoded pixels are kept. It can be deleted at any time."""
+    cache_gib: Annotated[float, Field(ge=0)] | Auto = "auto"
+    """What decoded pixels of a set of images may take there; auto: what the disk has room for. Beyond it they are decoded each time."""
+
+    @property
+    def most_gib(self) -> float:
+        """What a cache may take, whatever the disk has room for."""
+        return math.inf if self.cache_gib == "auto" else self.cache_gib
 
 
 class MachineConfig(DeviceConfig):

@@ -32,15 +32,15 @@ class Shape(NamedTuple):
     channels: int
 
 
-def decode(content: bytes, key: str) -> np.ndarray:
-    """uint8 H x W x C.
+def decode(content: bytes, key: str, at_least: int | None = None) -> np.ndarray:
+    """uint8 H x W x C. at_least: a JPEG may come at a half, a quarter or an eighth of its size, its sides not below so many px.
 
     Raises: CompetitionError that names the key and what is wrong with the file.
     """
     if not content:
         raise _bad(key, "the file is empty")
     if content[:2] == JPEG:
-        return _decode_jpeg(content, key)
+        return _decode_jpeg(content, key, at_least)
     if content[:8] == PNG:
         return _decode_png(content, key)
     if content[:6] == arrays.MARK:
@@ -83,7 +83,7 @@ def no_image(content: bytes) -> str:
     return "a Git LFS pointer to an image: `git lfs pull` brings the image itself" if content.startswith(LFS) else "this is no image"
 
 
-def _decode_jpeg(content: bytes, key: str) -> np.ndarray:
+def _decode_jpeg(content: bytes, key: str, at_least: int | None) -> np.ndarray:
     import cv2
 
     if content[-2:] != END_OF_JPEG and content.rstrip(b"\0\r\n ")[-2:] != END_OF_JPEG:
@@ -92,10 +92,19 @@ def _decode_jpeg(content: bytes, key: str) -> np.ndarray:
     shape = _jpeg_shape(content)
     if shape is None or shape.channels == 4:
         return _decode_by_pillow(content, key)
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE if shape.channels == 1 else cv2.IMREAD_COLOR_RGB)
+    reduced = {
+        8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
+        4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
+        2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
+    }
+    fits = [flags for times, flags in reduced.items() if at_least and min(shape.height, shape.width) >= times * at_least]
+    grey, colour = fits[0] if fits else (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR_RGB)
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), grey if shape.channels == 1 else colour)
     if pixels is None:
         return _decode_by_pillow(content, key)
-    return pixels[..., None] if pixels.ndim == 2 else pixels
+    if pixels.ndim == 2:
+        return pixels[..., None]
+    return pixels if colour == cv2.IMREAD_COLOR_RGB else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
 def _decode_png(content: bytes, key: str) -> np.ndarray:

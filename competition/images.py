@@ -19,8 +19,8 @@ HEADER_BYTES = 32 * 2**10  # holds the size of nearly every image; the few with 
 class ImageSource(Protocol):
     """Images by key. Implementations are cheap to make: pixels are read only when asked for. `read` may be called from many threads."""
 
-    def read(self, key: str) -> np.ndarray:
-        """uint8 H x W x C, C as the file has it.
+    def read(self, key: str, at_least: int | None = None) -> np.ndarray:
+        """uint8 H x W x C, C as the file has it; at_least: it may be smaller than the file has it, its sides not below so many px.
 
         Raises: CompetitionError that names the key and what is wrong with the file.
         """
@@ -41,8 +41,8 @@ class FileImages:
     def __init__(self, files: Files) -> None:
         self.files = files
 
-    def read(self, key: str) -> np.ndarray:
-        return decode(self.files.read(key), key)
+    def read(self, key: str, at_least: int | None = None) -> np.ndarray:
+        return decode(self.files.read(key), key, at_least)
 
     def stamp(self, keys: Sequence[str]) -> str:
         return self.files.stamp(keys)
@@ -65,7 +65,7 @@ class ArrayImages:
         if len(self.row_of) != len(keys):
             raise CompetitionError(f"keys repeat: {examples(sorted({key for key in keys if list(keys).count(key) > 1}))}")
 
-    def read(self, key: str) -> np.ndarray:
+    def read(self, key: str, at_least: int | None = None) -> np.ndarray:
         return self.pixels[self._row(key)]
 
     def stamp(self, keys: Sequence[str]) -> str:

@@ -57,7 +57,7 @@ class PixelColumns:
         self._pixels: dict[str, np.ndarray] = {}
         self._lock = threading.Lock()
 
-    def read(self, key: str) -> np.ndarray:
+    def read(self, key: str, at_least: int | None = None) -> np.ndarray:
         table, row = self._at(key)
         with self._lock:
             if table.path not in self._pixels:

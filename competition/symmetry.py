@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from competition.atomic import write_json
+from competition.cache import Pixels
 from competition.contest import Reason
 
 LAYOUT = 1  # raised whenever it would be measured otherwise, so that what was kept before is left alone
@@ -29,7 +30,7 @@ MIRRORINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # N x H x W
 }
 
 
-def symmetry_of(pixels: np.memmap, classes: np.ndarray, directory: Path) -> Reason:
+def symmetry_of(pixels: Pixels, classes: np.ndarray, directory: Path) -> Reason:
     """As `find_symmetry`, of a pixel cache (competition/cache.py); measured once, and kept in the directory for the next start."""
     asked = f"{LAYOUT} {Path(str(pixels.filename)).name} ".encode() + classes.tobytes()
     path = directory / f"symmetry-{hashlib.sha256(asked).hexdigest()[:16]}.json"
@@ -40,7 +41,7 @@ def symmetry_of(pixels: np.memmap, classes: np.ndarray, directory: Path) -> Reas
     return reason
 
 
-def find_symmetry(pixels: np.ndarray, classes: np.ndarray) -> Reason:
+def find_symmetry(pixels: Pixels | np.ndarray, classes: np.ndarray) -> Reason:
     """none, horizontal or all, from uint8 N x S x S x C and one class code a row, with the measured AUCs as the reason.
 
     Too few images to tell (under 30): none.

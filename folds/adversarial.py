@@ -74,7 +74,8 @@ def statistics(contest: Competition, rows: pd.DataFrame, cache: Path) -> pd.Data
     columns: dict[str, np.ndarray] = {"height": shapes[:, 0], "width": shapes[:, 1], "height / width": shapes[:, 0] / shapes[:, 1]}
     columns["channels"] = shapes[:, 2]
     per_channel = np.empty((len(rows), channels, 6))
-    for row, image in enumerate(seen):
+    for row in range(len(seen)):
+        image = seen[row]
         for channel in range(channels):
             plane = image[..., channel].astype(np.float32)
             low, high = np.quantile(plane, (0.02, 0.98))

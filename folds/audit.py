@@ -60,7 +60,7 @@ def audit(contest: Competition, cache: Path, folds: int = 5, depth: Depth = "ali
     )
     found = (equal_pairs(contest.images, both["image"].tolist()) if depth == "exact" else _alike(contest, both, cache)).assign(kind="")
     if depth == "thorough" and not _tiny(contest, both):
-        found = _with_turned(found, np.array(pixels(contest.images, both, FRAME, 1, "bilinear", cache / contest.name))[..., 0])
+        found = _with_turned(found, pixels(contest.images, both, FRAME, 1, "bilinear", cache / contest.name)[:][..., 0])
     a, b = found["a"].to_numpy(int), found["b"].to_numpy(int)
     keys, ids, parts = (both[name].to_numpy() for name in ("image", "id", "part"))
     kinds = [kind or _kind(contest, keys[x], keys[y], view) for x, y, view, kind in zip(a, b, found["view"], found["kind"], strict=True)]
@@ -88,7 +88,7 @@ def sheet(contest: Competition, found: Audit, cache: Path) -> np.ndarray | None:
     rows = pd.DataFrame(
         {"id": wide["id"], "image": [image_of[part][identifier] for part, identifier in zip(wide["part"], wide["id"], strict=True)]}
     )
-    thumbs = np.array(pixels(contest.images, rows, SIDE, 1, "bilinear", cache / contest.name))[..., 0]
+    thumbs = pixels(contest.images, rows, SIDE, 1, "bilinear", cache / contest.name)[:][..., 0]
     tiles = []
     for place, view in enumerate(shown["view"]):
         tile = np.pad(np.hstack([turned(thumbs[place], view), thumbs[place + len(shown)]]), ((0, 14), (0, 4)), constant_values=255)
@@ -100,7 +100,7 @@ def sheet(contest: Competition, found: Audit, cache: Path) -> np.ndarray | None:
 
 
 def _alike(contest: Competition, both: pd.DataFrame, cache: Path) -> pd.DataFrame:
-    thumbs = np.array(pixels(contest.images, both, SIDE, 1, "bilinear", cache / contest.name))[..., 0]
+    thumbs = pixels(contest.images, both, SIDE, 1, "bilinear", cache / contest.name)[:][..., 0]
     return same_pairs(thumb.tobytes() for thumb in thumbs) if _tiny(contest, both) else find_pairs(thumbs)
 
 

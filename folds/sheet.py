@@ -19,7 +19,7 @@ FOOT = 26
 def write_sheet(path: Path, contest: Competition, rows: pd.DataFrame, lines: Sequence[tuple[str, str]], cache: Path) -> None:
     """Writes a PNG of the rows' images (columns id, image), each with its two lines under it, in their order."""
     channels = max((contest.images.shape(key)[2] for key in rows["image"]), default=1)
-    seen = np.asarray(pixels(contest.images, rows, SIDE, channels, "bilinear", cache / contest.name))
+    seen = pixels(contest.images, rows, SIDE, channels, "bilinear", cache / contest.name)[:]
     tiles = [_tile(image, *two) for image, two in zip(seen, lines, strict=True)]
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMNS)
     whole = np.vstack([np.hstack(tiles[start : start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)])

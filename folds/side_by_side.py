@@ -99,6 +99,7 @@ def _started(script: Path, run: Run, fold: int, lanes: Lanes, seconds: float, gp
         "machine.save-seconds": machine.save_seconds,
         "machine.runs": machine.runs,
         "machine.cache": machine.cache,
+        "machine.cache-gib": machine.cache_gib,
     }
     flags |= {"machine.fold-seconds": max(1.0, seconds)} if seconds < math.inf else {}
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from competition.cache import Pixels
 from competition.task import Task
 from models.backbones import InputSpec
 from models.batchwise import Batchwise
@@ -28,7 +29,7 @@ def seed_of(*parts: int) -> int:
 class Joined:
     """Two pixel caches (uint8 N x S x S x C and P x S x S x C) as one of N + P rows, without a copy in memory."""
 
-    def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
+    def __init__(self, first: Pixels | np.ndarray, second: Pixels | np.ndarray) -> None:
         self.first, self.second = first, second
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
@@ -44,7 +45,7 @@ class TrainBatches(Dataset):
 
     def __init__(
         self,
-        pixels: np.ndarray | Joined,
+        pixels: Pixels | np.ndarray | Joined,
         rows: np.ndarray,
         transform: A.Compose,
         batch: int,
@@ -123,7 +124,7 @@ def _alone(worker: int) -> None:
     torch.set_num_threads(1)
 
 
-def in_order(pixels: np.ndarray, rows: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
+def in_order(pixels: Pixels | np.ndarray, rows: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
     """uint8 N x S x S x C, all rows once, unchanged, in the order given."""
     for start in range(0, len(rows), batch):
         yield torch.from_numpy(np.ascontiguousarray(pixels[rows[start : start + batch]]))

@@ -22,6 +22,7 @@ from models.columns import beside, numbers_of
 from models.device import amp_of, device_of, threads_of
 from models.engines import fastest
 from models.errors import ModelError
+from models.folding import folded
 from models.heads import Head
 from models.infer import predict
 from models.joint import Joint
@@ -47,20 +48,17 @@ def predict_test(folds: Sequence[Path], contest: Competition, views: str, machin
     numbers = [None if contest.tabular is None else numbers_of(checkpoint.columns, contest.tabular.test) for _, checkpoint in loaded]
     networks, heads, numbers = one_body([network for network, _ in loaded], [checkpoint.head for _, checkpoint in loaded], numbers)
     networks = [network.to(device, memory_format=torch.channels_last) for network in networks]  # type: ignore[call-overload]
-    seen = pixels(
-        contest.images, contest.test, first.spec.size_px, first.spec.channels, first.spec.interpolation, machine.cache / contest.name
-    )
+    spec, cache = first.spec, machine.cache / contest.name
+    seen = pixels(contest.images, contest.test, spec.size_px, spec.channels, spec.interpolation, cache, machine.most_gib)
     normalise = Normalise(first.spec, device)
-    looks = (
-        [(normalise(torch.from_numpy(np.array(seen[:2]))), *beside(own, device)(torch.arange(2))) for own in numbers]
-        if len(seen) > 1
-        else []
-    )
-    networks = fastest(networks, looks, machine.inference, len(seen) * len(names), threads_of(machine), folds)
+    few = torch.arange(min(2, len(seen)))
+    looks = [(normalise(torch.from_numpy(np.array(seen[: len(few)]))), *beside(own, device)(few)) for own in numbers]
+    found = fastest([network.eval() for network in networks], looks, machine.inference, len(seen) * len(names), threads_of(machine), folds)
+    forwards = [folded(each, look) for each, look in zip(found, looks, strict=True)]
     autocast = {"bf16": torch.bfloat16, "fp16": torch.float16, "off": None}[amp_of(machine, device)]
     with progress("predicting", len(seen)) as advance:
         probs = predict(
-            networks,
+            forwards,
             heads,
             seen,
             np.arange(len(seen)),

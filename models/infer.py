@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from competition.cache import Pixels
 from competition.task import Task
 from models.batches import Normalise, in_order
 from models.columns import beside
@@ -25,7 +26,7 @@ class TableHead(Protocol):
 def predict(
     networks: Sequence[Callable[..., torch.Tensor]],
     heads: Sequence[TableHead],
-    pixels: np.ndarray,
+    pixels: Pixels | np.ndarray,
     rows: np.ndarray,
     task: Task,
     normalise: Normalise,

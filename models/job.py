@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from competition.cache import Pixels
 from competition.config import Config
 from competition.contest import Competition
 from competition.tabular import Tabular, chosen
@@ -44,14 +45,14 @@ class FoldJob:
     task: Task
     metric: str
     spec: InputSpec
-    pixels: np.ndarray
+    pixels: Pixels | np.ndarray
     truth: np.ndarray
     train_rows: np.ndarray
     held_rows: np.ndarray
     directory: Path
     taught: np.ndarray
     tuning_rows: np.ndarray
-    more_pixels: np.ndarray | None = None
+    more_pixels: Pixels | np.ndarray | None = None
     tabular: Tabular | None = None
     deadline: float = math.inf
 
@@ -74,7 +75,9 @@ class FoldJob:
         return numbers_of(self.columns, pd.concat(cells, ignore_index=True))
 
 
-def job_of_all(config: Config, contest: Competition, spec: InputSpec, pixels: np.ndarray, directory: Path | None = None) -> FoldJob:
+def job_of_all(
+    config: Config, contest: Competition, spec: InputSpec, pixels: Pixels | np.ndarray, directory: Path | None = None
+) -> FoldJob:
     """All training rows and none held out: what is measured before a run. config: resolved; directory: if it is to be fitted."""
     rows = np.arange(len(pixels))
     tabular = chosen(contest.tabular, config)

@@ -5,7 +5,9 @@ Legend: N batch, C channels, S side in px, K columns of the table, D numbers of 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,6 +19,17 @@ from models.heads import Head, head_for
 from models.job import FoldJob
 from models.losses import class_weights, loss_for, smooth
 from models.mixing import Mix, mixing
+
+LOOKED_AT = 2048  # images
+
+
+@runtime_checkable
+class Adapting(Protocol):
+    """A network whose first layer is set by what images look like, before it is trained."""
+
+    def adapt(self, images: torch.Tensor) -> None:
+        """images: normalised, N x C x S x S."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,9 +59,13 @@ def parts_of(job: FoldJob, device: torch.device, seed: int, share: tuple[int, in
     head = head_for(loss.link, task, job.taught[job.train_rows])
     network = network_of(config.model, head.outputs(task), spec, width_of(job.columns))
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    normalise = Normalise(spec, device)
     truth = torch.from_numpy(head.scaled(job.taught)).to(device)
     weights = class_weights(optim.class_weights, job.taught[job.train_rows], task)
     weights = None if weights is None else weights.to(device)
+    if config.model.weights == "none" and isinstance(network, Adapting):
+        few = job.train_rows[job.train_rows < len(job.pixels)][:LOOKED_AT]
+        network.adapt(normalise(torch.from_numpy(np.asarray(job.pixels[few]))))
     transform = pipeline(augment.strength, spec.size_px, augment.symmetry, augment.extra, spec.channels)
     calm = pipeline("light", spec.size_px, augment.symmetry, (), spec.channels) if augment.strength != "none" else transform
     chances = chances_of(optim.sampler, job.taught[job.train_rows], task)
@@ -57,7 +74,7 @@ def parts_of(job: FoldJob, device: torch.device, seed: int, share: tuple[int, in
         network=network,
         head=head,
         batches=TrainBatches(shown, job.train_rows, transform, int(optim.batch), seed, share, chances, calm),
-        normalise=Normalise(spec, device),
+        normalise=normalise,
         mix=mixing(augment, task),
         cost=lambda outputs, y: loss.function(outputs, y, weights),
         truth_of=lambda rows: smooth(truth[rows.to(device)], optim.label_smoothing, task),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from competition.cache import pixels
+from competition.cache import Pixels, pixels
 from competition.config import Config
 from competition.contest import Competition, Reason
 from competition.errors import examples
@@ -189,7 +189,7 @@ def _how(config: Config, contest: Competition, reasons: list[Reason]) -> Config:
 
 def prepare(
     config: Config, contest: Competition, seconds: float = math.inf, threads: int | None = None
-) -> tuple[Config, InputSpec, np.ndarray, list[Reason]]:
+) -> tuple[Config, InputSpec, Pixels, list[Reason]]:
     """The config with only [machine] left `auto`, what the network is fed, all training images (uint8 N x S x S x C), the reasons.
 
     seconds, threads: as for `resolve`.
@@ -197,7 +197,7 @@ def prepare(
     config, reasons = resolve(config, contest, seconds, threads)
     spec = input_spec(config.model.backbone, int(config.data.size_px), int(config.data.channels))
     cache = config.machine.cache / contest.name
-    seen = pixels(contest.images, contest.train, spec.size_px, spec.channels, spec.interpolation, cache)
+    seen = pixels(contest.images, contest.train, spec.size_px, spec.channels, spec.interpolation, cache, config.machine.most_gib)
     if config.augment.symmetry == "auto":
         symmetry = symmetry_of(seen, contest.task.strata(contest.truth), cache)
         reasons.append(symmetry)

@@ -24,6 +24,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 
 from competition.atomic import replacing
+from competition.cache import Pixels
 from competition.console import progress, say
 from competition.metrics import score
 from models.backbones import last_layer, network_of
@@ -103,7 +104,7 @@ def probe(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lam
     return Fitted(probs, final, seconds, "last")
 
 
-def embed(network: nn.Module, pixels: np.ndarray, job: FoldJob, accelerator: Accelerator, views: tuple[str, ...]) -> np.ndarray:
+def embed(network: nn.Module, pixels: Pixels | np.ndarray, job: FoldJob, accelerator: Accelerator, views: tuple[str, ...]) -> np.ndarray:
     """float16 V x N x D: what the last layer is given. Looked at once, and kept in the cache for the other folds and runs."""
     asked, last = hashlib.sha256(repr((job.spec, views, pixels.shape)).encode()), last_layer(network)
     for name, value in network.state_dict().items():

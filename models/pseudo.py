@@ -29,9 +29,10 @@ def with_pseudo(job: FoldJob, teacher: Path, contest: Competition) -> FoldJob:
 
     Raises: ModelError where the teacher is damaged or about other classes.
     """
-    kept, spec, cache = job.directory / FILE, job.spec, job.config.machine.cache / contest.name
+    kept, spec, machine = job.directory / FILE, job.spec, job.config.machine
     with main_first():
-        seen = pixels(contest.images, contest.test, spec.size_px, spec.channels, spec.interpolation, cache)
+        cache = machine.cache / contest.name
+        seen = pixels(contest.images, contest.test, spec.size_px, spec.channels, spec.interpolation, cache, machine.most_gib)
         if kept.is_file():
             told = np.load(kept, allow_pickle=False)
         else:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from competition.cache import fit_square, pixels
+from competition.cache import LEFT_FREE, Undecoded, fit_square, pixels
 from competition.errors import CompetitionError
 from competition.files import Files
 from competition.images import ArrayImages, FileImages
@@ -36,9 +36,9 @@ class Counting(ArrayImages):
 
     reads = 0
 
-    def read(self, key: str) -> np.ndarray:
+    def read(self, key: str, at_least: int | None = None) -> np.ndarray:
         self.reads += 1
-        return super().read(key)
+        return super().read(key, at_least)
 
 
 def test_pixels_of_the_right_size_are_kept_as_they_are(tmp_path: Path) -> None:
@@ -46,7 +46,45 @@ def test_pixels_of_the_right_size_are_kept_as_they_are(tmp_path: Path) -> None:
     source = ArrayImages(list("abcde"), images)
     cached = pixels(source, table(list("dab")), 8, 3, "bicubic", tmp_path)
     np.testing.assert_array_equal(cached, images[[3, 0, 1]])
-    assert (cached.dtype, cached.flags.writeable) == (np.uint8, False)
+    assert (cached[:].dtype, cached[:].flags.writeable) == (np.uint8, False)
+
+
+def test_without_room_images_are_decoded_whenever_they_are_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (7, 12, 12, 3), dtype=np.uint8)
+    ask = (table(list("abcdefg")), 8, 3, "bicubic")
+    source = Counting(list("abcdefg"), images)
+    seen, kept = pixels(source, *ask, tmp_path / "no", most_gib=1e-7), pixels(source, *ask, tmp_path / "yes")
+    assert isinstance(seen, Undecoded)
+    assert "more than --machine.cache-gib allows: each is decoded anew" in " ".join(capsys.readouterr().out.split())
+    assert not list((tmp_path / "no").iterdir())
+    assert (seen.shape, len(seen), Path(seen.filename).name) == (kept.shape, 7, Path(kept.filename).name)
+    rows = np.array([4, 0, 4])
+    for taken in (rows, np.array([], int), slice(None), slice(1, 5, 2), 3, np.int64(6), np.array([[1, 2], [3, 0]])):
+        np.testing.assert_array_equal(seen[taken], kept[taken])
+    before = source.reads
+    seen[rows]
+    assert source.reads == before + 3
+
+
+def test_a_full_disk_is_no_place_for_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    class Usage:
+        free = LEFT_FREE + 100
+
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Usage)
+    source, ask = ArrayImages(list("ab"), np.zeros((2, 8, 8, 3), np.uint8)), (8, 3, "bicubic", tmp_path)
+    assert isinstance(pixels(source, table(["a", "b"]), *ask), Undecoded)
+    assert f"{tmp_path} has room for 0.0" in " ".join(capsys.readouterr().out.split())
+    Usage.free += 1000
+    assert not isinstance(pixels(source, table(["a", "b"]), *ask), Undecoded)
+
+
+def test_what_cannot_be_decoded_is_named_when_it_is_looked_at(tmp_path: Path) -> None:
+    rows = photos(tmp_path / "photos")
+    (tmp_path / "photos" / "2.png").write_bytes(b"none")
+    seen = pixels(FileImages(Files(tmp_path / "photos")), rows, 8, 3, "bicubic", tmp_path / "cache", most_gib=0)
+    assert seen[np.array([0, 3])].shape == (2, 8, 8, 3)
+    with pytest.raises(CompetitionError, match=r"'2\.png'"):
+        seen[np.array([1, 2])]
 
 
 def test_what_is_there_is_not_read_again(tmp_path: Path) -> None:
@@ -152,7 +190,7 @@ from competition.cache import pixels
 from competition.images import ArrayImages
 
 class Slow(ArrayImages):
-    def read(self, key):
+    def read(self, key, at_least=None):
         time.sleep(float(sys.argv[2]))
         return super().read(key)
 

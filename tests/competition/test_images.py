@@ -111,6 +111,25 @@ def test_jpeg_is_what_pillow_reads(mode: str, progressive: bool) -> None:
     assert shape_of(content) == Shape(*peer.shape)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize(("at_least", "times"), [(None, 1), (49, 1), (48, 2), (25, 2), (24, 4), (13, 4), (12, 8), (1, 8)])
+def test_a_jpeg_may_come_smaller_but_not_below_what_is_asked(mode: str, at_least: int | None, times: int) -> None:
+    smooth = cv2.resize(np.random.default_rng(3).integers(0, 256, (5, 6, 3), dtype=np.uint8), (128, 96), interpolation=cv2.INTER_CUBIC)
+    content = encoded(Image.fromarray(smooth).convert(mode), "JPEG", quality=95)
+    whole, given = decode(content, "a.jpg"), decode(content, "a.jpg", at_least)
+    assert given.shape == (96 // times, 128 // times, whole.shape[2])
+    shrunk = cv2.resize(whole, given.shape[1::-1], interpolation=cv2.INTER_AREA).reshape(given.shape)
+    assert np.abs(shrunk.astype(int) - given).mean() < 2, "the same picture, its colours in the same order"
+
+
+def test_a_turned_jpeg_is_turned_when_it_comes_smaller(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(Image.fromarray(np.zeros((96, 128, 3), np.uint8)), "JPEG", exif=exif)
+    assert decode(content, "a.jpg").shape == (128, 96, 3)
+    assert decode(content, "a.jpg", 20).shape == (32, 24, 3)
+
+
 def test_cmyk_jpeg_becomes_rgb() -> None:
     content = encoded(Image.new("RGB", (16, 16), (200, 30, 40)).convert("CMYK"), "JPEG", quality=100)
     assert abs(decode(content, "a.jpg").astype(int) - (200, 30, 40)).max() <= 6

@@ -250,7 +250,7 @@ def contest_of(job: FoldJob) -> Competition:
         train=contest.train.assign(image=keys),
         truth=job.truth,
         test=contest.test.assign(image=[f"t{key}" for key in keys[:12]]),
-        images=ArrayImages([*keys, *(f"t{key}" for key in keys[:12])], np.concatenate([job.pixels, job.pixels[:12]])),
+        images=ArrayImages([*keys, *(f"t{key}" for key in keys[:12])], np.concatenate([job.pixels[:], job.pixels[:12]])),
         tabular=replace(job.tabular, test=job.tabular.train[:12]),
     )
 

@@ -459,6 +459,7 @@ def test_bf16_on_a_cpu_runs(tmp_path: Path) -> None:
 def test_the_pixels_and_truth_it_was_given_stay_as_they_are(tmp_path: Path) -> None:
     job = job_of(tmp_path, "regression", augment={"strength": "heavy", "mixup": 0.5})
     pixels, truth = copy.deepcopy((job.pixels, job.truth))
+    assert isinstance(job.pixels, np.ndarray)
     job.pixels.flags.writeable = False
     run(job)
     np.testing.assert_array_equal(job.pixels, pixels)

@@ -104,7 +104,7 @@ def test_a_mirrored_view_is_looked_at_where_it_is_a_likely_image(tmp_path: Path)
 def test_a_class_that_training_does_not_show_is_unlikely(tmp_path: Path) -> None:
     job = probed(tmp_path)
     shown = job.train_rows[job.truth[job.train_rows, 2] == 0]
-    features = job.pixels.reshape(1, len(job.pixels), -1).astype(np.float16)
+    features = job.pixels[:].reshape(1, len(job.pixels), -1).astype(np.float16)
     weight, bias = linear(features, shown, job, Head("softmax"), 1e-2)
     assert (weight[2] == 0).all()
     assert bias[2] == UNSEEN
