@@ -1,4 +1,4 @@
-"""Batch norms that follow a convolution become part of it: the same outputs in fewer passes over memory, once nothing is trained any more."""
+"""Batch norms that follow a convolution become part of it: the same outputs in fewer passes over memory, for what is trained no more."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
