@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.made import make_images
 from competition.cache import pixels
 from competition.files import Files
 from competition.images import FileImages
@@ -30,6 +31,7 @@ from models.backbones import InputSpec, build, input_spec
 from models.batches import Normalise
 from models.device import cores
 from models.engines import fastest
+from models.folding import folded
 from models.heads import Head
 from models.infer import predict
 from models.tta import VIEW_SETS, VIEWS
@@ -37,15 +39,6 @@ from models.tta import VIEW_SETS, VIEWS
 FOLDS, CLASSES, BATCH = 5, 4, 32
 SEEN = VIEW_SETS["flips"]
 CPU = torch.device("cpu")
-
-
-def make_jpegs(place: Path, count: int) -> None:
-    """Smooth colours with some grain: of the size and the weight that photographs have."""
-    generator = np.random.default_rng(0)
-    for number in range(count):
-        coarse = cv2.resize(generator.integers(0, 256, (12, 16, 3), dtype=np.uint8), (512, 384), interpolation=cv2.INTER_CUBIC)
-        noisy = np.clip(coarse + generator.normal(0, 6, coarse.shape), 0, 255).astype(np.uint8)
-        cv2.imwrite(str(place / f"{number:05d}.jpg"), noisy)
 
 
 class Decoded(Dataset):
@@ -80,7 +73,8 @@ def ours(networks: list[nn.Module], place: Path, spec: InputSpec, cache: Path, k
     seen = pixels(FileImages(files), rows, spec.size_px, spec.channels, spec.interpolation, cache)
     normalise, task = Normalise(spec, CPU), Task("multiclass", tuple("abcd"))
     looks = [(normalise(torch.from_numpy(np.array(seen[:2]))),)] * FOLDS
-    forwards = fastest(networks, looks, "auto", len(seen) * len(SEEN) * 100, cores(), kept)
+    found = fastest(networks, looks, "auto", len(seen) * len(SEEN) * 100, cores(), kept)
+    forwards = [folded(each, look) for each, look in zip(found, looks, strict=True)]
     return predict(forwards, [Head("softmax")] * FOLDS, seen, np.arange(len(seen)), task, normalise, SEEN)
 
 
@@ -99,9 +93,7 @@ def main() -> None:
         networks.append(build(given.backbone, CLASSES, spec).eval())
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        (root / "images").mkdir()
-        make_jpegs(root / "images", given.images)
-        paths = sorted((root / "images").iterdir())
+        paths = make_images(root / "images", given.images, 512, 384, ".jpg")
         kept = [root / f"fold{fold}" for fold in range(FOLDS)]
         last = [copy.deepcopy(network).to(memory_format=torch.channels_last) for network in networks]  # type: ignore[call-overload]
         ours(last, root / "images", spec, root / "warm", kept)

@@ -62,12 +62,7 @@ def bench(config: Config, contest: Competition, seconds: float) -> tuple[Config,
     with TemporaryDirectory(prefix="bench") as place:
         job = job_of_all(config, contest, spec, seen, Path(place))
         parts = parts_of(job, accelerator.device, seed_of(config.seed))
-        step = bare_step(job, parts, accelerator)
-        _rate(1.0, step)  # the first steps allocate
-        steps, loops = [], []
-        for _ in range(ROUNDS):
-            steps.append(_rate(seconds, step))
-            loops.append(_loop(job, accelerator, steps[0] * seconds))
+        steps, loops = in_turn(job, parts, accelerator, seconds)
         own = statistics.median(steps)
         share = statistics.median(loop / step for loop, step in zip(loops, steps, strict=True))
         decoded, views = contest.train.head(DECODED), VIEW_SETS[VIEWS_OF_SYMMETRY[config.augment.symmetry]]
@@ -102,7 +97,18 @@ def _rate(seconds: float, work: Callable[[], int]) -> float:
     return done / (time.perf_counter() - began)
 
 
-def bare_step(job: FoldJob, parts: Parts, accelerator: Accelerator) -> Callable[[], int]:
+def in_turn(job: FoldJob, parts: Parts, accelerator: Accelerator, seconds: float) -> tuple[list[float], list[float]]:
+    """Images a second of the network's step alone and of the loop, round by round. job: with a directory for the loop's files."""
+    step = _bare_step(job, parts, accelerator)
+    _rate(1.0, step)  # the first steps allocate
+    steps, loops = [], []
+    for _ in range(ROUNDS):
+        steps.append(_rate(seconds, step))
+        loops.append(_loop(job, accelerator, steps[0] * seconds))
+    return steps, loops
+
+
+def _bare_step(job: FoldJob, parts: Parts, accelerator: Accelerator) -> Callable[[], int]:
     """Forward, loss, backward and optimizer on one batch that lies ready; called, it tells how many images that were."""
     optimizer: Any = optimizer_for(parts.network, job.config.optim)
     network, optimizer = accelerator.prepare(parts.network.train(), optimizer)
