@@ -253,6 +253,8 @@ class MachineConfig(DeviceConfig):
     """Which folds now: 0, or 0,2, or all; full: after the folds, one more model on all rows, for as many epochs as they needed."""
     workers: Annotated[int, Field(ge=0)] | Auto = "auto"
     """Processes that prepare batches, beside the one that trains."""
+    compile: bool = False
+    """torch.compile the network: faster steps after minutes of compiling (python -m models bench --machine.compile tells by how much)."""
     audit: bool = True
     """Before a competition's first training, look for duplicates that would leak between folds (up to 5,000 images)."""
     parallel_folds: Count | Auto = "auto"

@@ -87,23 +87,13 @@ def train_side_by_side(
 
 def _started(script: Path, run: Run, fold: int, lanes: Lanes, seconds: float, gpu: str) -> Child:
     machine = run.config.machine
-    flags = {
-        "fold": fold,
-        "machine.parallel-folds": 1,
-        "machine.threads": lanes.threads,
-        "machine.device": machine.device,
-        "machine.amp": machine.amp,
-    }
-    flags |= {
-        "machine.workers": machine.workers,
-        "machine.save-seconds": machine.save_seconds,
-        "machine.runs": machine.runs,
-        "machine.cache": machine.cache,
-        "machine.cache-gib": machine.cache_gib,
-    }
+    told = ("device", "amp", "workers", "save-seconds", "runs", "cache", "cache-gib")
+    flags = {"fold": fold, "machine.parallel-folds": 1, "machine.threads": lanes.threads}
+    flags |= {f"machine.{name}": getattr(machine, name.replace("-", "_")) for name in told}
     flags |= {"machine.fold-seconds": max(1.0, seconds)} if seconds < math.inf else {}
+    switches = ["--machine.compile"] if machine.compile else []
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, str(script), "--recipe", str(run.directory / "config.toml"), "--name", run.config.name, *words]
+    command = [sys.executable, str(script), "--recipe", str(run.directory / "config.toml"), "--name", run.config.name, *words, *switches]
     log = run.fold_directory(fold) / LOG
     said = Tail(log)
     environment = {PART: "1"} | ({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})

@@ -327,6 +327,8 @@ def _small_native(name: str) -> InputSpec:
 
 def _build_small(name: str, outputs: int, channels: int, weights: str, size_px: int, drop: float, drop_path: float) -> nn.Module:
     network = SMALL[name](classes=outputs, channels=channels, drop=drop)
+    if size_px < (fewest := getattr(network, "fewest_px", 1)):
+        raise ModelError(f"small/{name} takes images of {fewest} px and more, not of {size_px} (--data.size-px)")
     if weights != "none":
         _load(network, weights)
         _set_ends(network, channels, outputs)

@@ -22,7 +22,7 @@ from competition.config import Config
 from competition.console import hushed
 from competition.contest import Competition
 from models.batches import seed_of
-from models.device import TORCH_TYPE, accelerator_for, threads_of
+from models.device import TORCH_TYPE, accelerator_for, compiled, threads_of
 from models.engines import fastest
 from models.errors import ModelError
 from models.fit import HISTORY, fit
@@ -112,6 +112,7 @@ def _bare_step(job: FoldJob, parts: Parts, accelerator: Accelerator) -> Callable
     """Forward, loss, backward and optimizer on one batch that lies ready; called, it tells how many images that were."""
     optimizer: Any = optimizer_for(parts.network, job.config.optim)
     network, optimizer = accelerator.prepare(parts.network.train(), optimizer)
+    network = compiled(network, accelerator.device) if job.config.machine.compile else network
     images, rows = parts.batches[0, 0, False]
     x, y, columns = parts.normalise(images), parts.truth_of(rows), parts.columns_of(rows)
 

@@ -1,6 +1,9 @@
 """What this machine computes with: device, mixed precision, threads, workers."""
 
+import os
+import shutil
 from datetime import timedelta
+from typing import Any
 
 import cv2
 import torch
@@ -76,6 +79,16 @@ def accelerator_for(machine: DeviceConfig) -> Accelerator:
     accelerator = Accelerator(mixed_precision="no" if amp == "off" else amp, cpu=device.type == "cpu", kwargs_handlers=several)
     torch.set_num_threads(threads_of(machine))  # after Accelerate, which has a number of its own for several processes
     return accelerator
+
+
+def compiled(network: Any, device: torch.device, fixed_sides: bool = True) -> Any:
+    """The network as torch.compile makes it; on a GPU with CUDA graphs where its images are all of one size. It shares the weights.
+
+    Raises: ModelError where the machine has no compiler.
+    """
+    if device.type == "cpu" and not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++")):
+        raise ModelError("--machine.compile needs a C++ compiler (g++) on a CPU")
+    return torch.compile(network, mode="max-autotune" if device.type == "cuda" and fixed_sides else "default")
 
 
 def threads_of(machine: DeviceConfig) -> int:

@@ -30,7 +30,7 @@ from models import checkpoint
 from models.backbones import last_layer
 from models.batches import seed_of
 from models.clock import Clock
-from models.device import TORCH_TYPE, workers_of
+from models.device import TORCH_TYPE, compiled, workers_of
 from models.diagnosis import diagnose
 from models.errors import ModelError
 from models.finetune import Freezing, check_sides, resized, side_at
@@ -72,6 +72,8 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     waiting = DistributedDataParallelKwargs(find_unused_parameters=optim.head_first > 0)  # for the rest to join in
     accelerator.ddp_handler = waiting  # type: ignore[assignment]
     network, optimizer = accelerator.prepare(network, optimizer)
+    if config.machine.compile:
+        network = compiled(network, device, fixed_sides=config.data.start_share == 1)
 
     epochs, steps = int(optim.epochs), batches.steps
     schedule = SCHEDULES[optim.schedule]

@@ -3,7 +3,7 @@ import torch
 
 from competition.config import MachineConfig
 from competition.processes import cores
-from models.device import accelerator_for, amp_of, device_of, gpus_of, threads_of, workers_of
+from models.device import accelerator_for, amp_of, compiled, device_of, gpus_of, threads_of, workers_of
 from models.errors import ModelError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -72,3 +72,9 @@ def test_gpus_are_all_that_are_seen_or_the_one_that_is_named(monkeypatch: pytest
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)  # no GPU is needed to count
     assert [gpus_of(MachineConfig(device=device)) for device in ("auto", "cuda", "cuda:1", "cpu")] == [4, 4, 1, 0]
+
+
+def test_compiling_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(ModelError, match=r"--machine\.compile needs a C\+\+ compiler"):
+        compiled(torch.nn.Linear(1, 1), CPU)
