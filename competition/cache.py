@@ -8,7 +8,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,10 +42,9 @@ class Pixels(Protocol):
 class Undecoded:
     """What stands in for the memory map where there is no room for it: uint8 N x S x S x C, each image decoded whenever it is asked for."""
 
-    def __init__(self, source: ImageSource, keys: Sequence[str], size_px: int, channels: int, interpolation: str, filename: Path) -> None:
-        """filename: of the memory map that it stands in for."""
-        self.source, self.keys, self.interpolation, self._filename = source, keys, interpolation, filename
-        self._shape = (len(keys), size_px, size_px, channels)
+    def __init__(self, source: ImageSource, keys: Sequence[str], asked: tuple[int, int, str, str], filename: Path) -> None:
+        """asked: of `fit_square`; filename: of the memory map that it stands in for."""
+        self.source, self.keys, self.asked, self._filename = source, keys, asked, filename
 
     @property
     def filename(self) -> Path:
@@ -53,7 +52,8 @@ class Undecoded:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._shape
+        size_px, channels, *_ = self.asked
+        return len(self.keys), size_px, size_px, channels
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -71,8 +71,7 @@ class Undecoded:
         return found.reshape(*wanted.shape, *self.shape[1:])
 
     def _read(self, row: int) -> np.ndarray:
-        _, size_px, _, channels = self.shape
-        return fit_square(self.source.read(self.keys[row], size_px), size_px, channels, self.interpolation)
+        return fit_square(self.source.read(self.keys[row], self.asked[0]), *self.asked)
 
 
 def pixels(
@@ -83,6 +82,7 @@ def pixels(
     interpolation: str,
     directory: Path,
     most_gib: float = math.inf,
+    fit: str = "stretch",
 ) -> Pixels:
     """uint8 N x S x S x C, memory-mapped and read-only, row by row with `rows` (columns id and image).
 
@@ -93,7 +93,7 @@ def pixels(
     Raises: CompetitionError that names the images (by id and path) that cannot be read.
     """
     keys = rows["image"].tolist()
-    asked = json.dumps([LAYOUT, source.stamp(keys), list(keys), size_px, channels, interpolation])
+    asked = json.dumps([LAYOUT, source.stamp(keys), list(keys), size_px, channels, interpolation, fit])
     path = directory / f"{size_px}px-{channels}ch-{hashlib.sha256(asked.encode()).hexdigest()[:16]}.npy"
     if not path.is_file():
         size = len(keys) * size_px**2 * channels
@@ -102,20 +102,21 @@ def pixels(
         if size > room:
             why = "more than --machine.cache-gib allows" if most_gib * 2**30 == room else f"and {directory} has room for {room / 2**30:.1f}"
             say(f"decoded, these images would take {size / 2**30:.1f} GiB, {why}: each is decoded anew whenever it is looked at")
-            return Undecoded(source, keys, size_px, channels, interpolation, path)
+            return Undecoded(source, keys, (size_px, channels, interpolation, fit), path)
         with replacing(path) as part:
-            _fill(part, source, keys, rows["id"].tolist(), size_px, channels, interpolation)
+            _fill(part, source, keys, rows["id"].tolist(), size_px, channels, interpolation, fit)
     kept: Any = np.lib.format.open_memmap(path, mode="r")
     return kept
 
 
-def fit_square(image: np.ndarray, size_px: int, channels: int, interpolation: str) -> np.ndarray:
+def fit_square(image: np.ndarray, size_px: int, channels: int, interpolation: str, fit: str = "stretch") -> np.ndarray:
     """uint8 H x W x C of any size as S x S x `channels`; shrinks by area (no aliasing), enlarges by the interpolation.
 
-    One channel of many is the mean of all.
+    fit: a name of FITS, how what is not square becomes it. One channel of many is the mean of all.
     """
     import cv2
 
+    image = FITS[fit](image)
     if image.shape[2] != channels:
         if channels == 1 and image.shape[2] == 3:
             image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
@@ -139,6 +140,23 @@ def fit_square(image: np.ndarray, size_px: int, channels: int, interpolation: st
     return resized if resized.ndim == 3 else resized[..., None]
 
 
+def _padded(image: np.ndarray) -> np.ndarray:
+    """Black beside it, or above and below."""
+    height, width = image.shape[:2]
+    missing = [max(height, width) - height, max(height, width) - width]
+    return np.pad(image, [*((free // 2, free - free // 2) for free in missing), (0, 0)])
+
+
+def _cropped(image: np.ndarray) -> np.ndarray:
+    """The square in its middle."""
+    side = min(image.shape[:2])
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    return np.ascontiguousarray(image[top : top + side, left : left + side])
+
+
+FITS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"stretch": lambda image: image, "pad": _padded, "crop": _cropped}
+
+
 def _fill(
     path: Path,
     source: ImageSource,
@@ -147,6 +165,7 @@ def _fill(
     size_px: int,
     channels: int,
     interpolation: str,
+    fit: str,
 ) -> None:
     import cv2
 
@@ -159,7 +178,7 @@ def _fill(
 
     def one(row: int) -> None:
         try:
-            whole[row] = fit_square(source.read(keys[row], size_px), size_px, channels, interpolation)
+            whole[row] = fit_square(source.read(keys[row], size_px), size_px, channels, interpolation, fit)
         except CompetitionError as error:
             faults.append(f"id {ids[row]!r}, {keys[row]}: {error}")
 

@@ -85,6 +85,8 @@ class DataConfig(Section):
 
     size_px: Annotated[int, Field(ge=4, le=4096)] | Auto = "auto"
     """Side of the square that images are resized to, pixels."""
+    fit: Literal["stretch", "pad", "crop"] = "stretch"
+    """How images that are not square become it: stretched; kept in shape, with black beside; or kept in shape, by their middle."""
     channels: Count | Auto = "auto"
     """1: grey, 3: RGB, more: as the images have them; auto: grey where all looked-at images are."""
     columns: Words = ("auto",)

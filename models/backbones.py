@@ -41,6 +41,7 @@ class InputSpec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: str  # bilinear, bicubic, ...
+    fit: str = "stretch"  # how images that are not square become it (competition/cache.py)
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,12 @@ def split_name(backbone: str) -> tuple[str, str]:
     return family, name
 
 
-def input_spec(backbone: str, size_px: int | None = None, channels: int = 3) -> InputSpec:
-    """The backbone's own input, at another size or number of channels where asked."""
+def input_spec(backbone: str, size_px: int | None = None, channels: int = 3, fit: str = "stretch") -> InputSpec:
+    """The backbone's own input, at another size or number of channels where asked; fit: how images become square."""
     family, name = split_name(backbone)
     native = FAMILIES[family].native(name)
-    return InputSpec(
-        size_px or native.size_px, channels, _for_channels(native.mean, channels), _for_channels(native.std, channels), native.interpolation
-    )
+    mean, std = _for_channels(native.mean, channels), _for_channels(native.std, channels)
+    return InputSpec(size_px or native.size_px, channels, mean, std, native.interpolation, fit)
 
 
 def build(

@@ -67,7 +67,7 @@ def bench(config: Config, contest: Competition, seconds: float) -> tuple[Config,
         share = statistics.median(loop / step for loop, step in zip(loops, steps, strict=True))
         decoded, views = contest.train.head(DECODED), VIEW_SETS[VIEWS_OF_SYMMETRY[config.augment.symmetry]]
         began = time.perf_counter()
-        pixels(contest.images, decoded, spec.size_px, spec.channels, spec.interpolation, Path(place))
+        pixels(contest.images, decoded, spec.size_px, spec.channels, spec.interpolation, Path(place), fit=spec.fit)
         decoding = len(decoded) / (time.perf_counter() - began)
         augmenting = _rate(seconds / 2, _augmenting(parts))
         predicting = _rate(seconds, _predicting(job, parts, accelerator, views))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import cv2
+import psutil
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -15,6 +16,8 @@ from competition.config import DeviceConfig, MachineConfig
 from competition.processes import LAUNCHED, ON_THIS_MACHINE, cores
 from models.errors import ModelError
 
+MOST_AT_ONCE = 64  # larger batches are no faster, and fill caches
+BYTES_A_PIXEL = 800  # that a network has in hand at once for a pixel of its input: two hundred numbers
 WAITS = timedelta(days=1)  # of several processes for one: decoding and probing all images are the main one's alone
 TORCH_TYPE = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # of an Accelerator's mixed precision
 
@@ -89,6 +92,12 @@ def compiled(network: Any, device: torch.device, fixed_sides: bool = True) -> An
     if device.type == "cpu" and not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++")):
         raise ModelError("--machine.compile needs a C++ compiler (g++) on a CPU")
     return torch.compile(network, mode="max-autotune" if device.type == "cuda" and fixed_sides else "default")
+
+
+def looked_at_once(size_px: int, device: torch.device) -> int:
+    """Images of that side in a batch that nothing is learnt from: as many as a quarter of the free memory holds, 1 to MOST_AT_ONCE."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    return int(min(MOST_AT_ONCE, max(1, free / 4 // (BYTES_A_PIXEL * size_px**2))))
 
 
 def threads_of(machine: DeviceConfig) -> int:

@@ -19,7 +19,7 @@ from competition.tables import as_table
 from models.batches import Normalise
 from models.checkpoint import Checkpoint, load
 from models.columns import beside, numbers_of
-from models.device import amp_of, device_of, threads_of
+from models.device import amp_of, device_of, looked_at_once, threads_of
 from models.engines import fastest
 from models.errors import ModelError
 from models.folding import folded
@@ -27,8 +27,6 @@ from models.heads import Head
 from models.infer import predict
 from models.joint import Joint
 from models.tta import VIEW_SETS, VIEWS_OF_SYMMETRY
-
-BATCH = 64
 
 
 def predict_test(folds: Sequence[Path], contest: Competition, views: str, machine: DeviceConfig) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -49,7 +47,7 @@ def predict_test(folds: Sequence[Path], contest: Competition, views: str, machin
     networks, heads, numbers = one_body([network for network, _ in loaded], [checkpoint.head for _, checkpoint in loaded], numbers)
     networks = [network.to(device, memory_format=torch.channels_last) for network in networks]  # type: ignore[call-overload]
     spec, cache = first.spec, machine.cache / contest.name
-    seen = pixels(contest.images, contest.test, spec.size_px, spec.channels, spec.interpolation, cache, machine.most_gib)
+    seen = pixels(contest.images, contest.test, spec.size_px, spec.channels, spec.interpolation, cache, machine.most_gib, spec.fit)
     normalise = Normalise(first.spec, device)
     few = torch.arange(min(2, len(seen)))
     looks = [(normalise(torch.from_numpy(np.array(seen[: len(few)]))), *beside(own, device)(few)) for own in numbers]
@@ -65,7 +63,7 @@ def predict_test(folds: Sequence[Path], contest: Competition, views: str, machin
             contest.task,
             normalise,
             names,
-            BATCH,
+            looked_at_once(spec.size_px, device),
             autocast,
             advance,
             numbers,

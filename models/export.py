@@ -74,7 +74,7 @@ def export(directory: Path, kind: str, path: Path | None = None) -> tuple[Path, 
         if not off <= FAR:
             raise ModelError(f"{path}: the exported network gives other numbers than torch (by {off:.1e}); it was not written")
     colours = {1: "grey", 3: "RGB"}.get(spec.channels, f"{spec.channels} channels")
-    seen = f"uint8 N x {spec.size_px} x {spec.size_px} x {spec.channels}, {colours}"
+    seen = f"uint8 N x {spec.size_px} x {spec.size_px} x {spec.channels}, {colours}, made square by: {spec.fit}"
     described: dict[str, Any] = {"classes": checkpoint.task.classes, "task": checkpoint.task.kind, "input": seen}
     if checkpoint.columns:
         described["columns"] = [asdict(column) for column in checkpoint.columns]

@@ -20,7 +20,6 @@ from accelerate.utils import DistributedDataParallelKwargs
 from timm.utils import ModelEmaV3
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.tensorboard import SummaryWriter
 
 from competition.atomic import write_text
 from competition.console import progress, say
@@ -111,7 +110,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     def kept() -> nn.Module:
         return ema.module if ema else swa.module if swa and swa.n_averaged > 0 else bare
 
-    board = SummaryWriter(str(job.directory / "tensorboard"), purge_step=epoch + 1) if accelerator.is_main_process else None
+    board: Any = None
     check_every = 1 if device.type == "cpu" else 50  # reading the loss makes a GPU wait
     started, saved = time.monotonic() - elapsed, time.monotonic()
     clock = Clock(epochs, steps, len(job.held_rows) / len(job.train_rows), job.deadline, epoch * steps + step, before)
@@ -196,7 +195,8 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                 }
             epoch, step = epoch + 1, 0
             total = torch.zeros((), device=device)
-            if board:
+            if accelerator.is_main_process:
+                board = board or _board(job.directory, epoch)
                 _record(board, job.directory, history)
             save(epoch, step, seconds)
             saved = time.monotonic()
@@ -245,7 +245,14 @@ def _better(metric: str, one: float, other: float) -> bool:
     return one > other if METRICS[metric].greater_is_better else one < other
 
 
-def _record(board: SummaryWriter, directory: Path, history: list[dict[str, float]]) -> None:
+def _board(directory: Path, epoch: int) -> Any:
+    """TensorBoard's writer; what an interrupted run wrote of this epoch and later ones is passed over."""
+    from torch.utils.tensorboard import SummaryWriter  # takes a second, which the first step need not wait for
+
+    return SummaryWriter(str(directory / "tensorboard"), purge_step=epoch)
+
+
+def _record(board: Any, directory: Path, history: list[dict[str, float]]) -> None:
     """history.csv whole, and the newest epoch for TensorBoard."""
     for name, value in history[-1].items():
         if name != "epoch" and value is not None:

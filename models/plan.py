@@ -195,9 +195,9 @@ def prepare(
     seconds, threads: as for `resolve`.
     """
     config, reasons = resolve(config, contest, seconds, threads)
-    spec = input_spec(config.model.backbone, int(config.data.size_px), int(config.data.channels))
+    spec = input_spec(config.model.backbone, int(config.data.size_px), int(config.data.channels), config.data.fit)
     cache = config.machine.cache / contest.name
-    seen = pixels(contest.images, contest.train, spec.size_px, spec.channels, spec.interpolation, cache, config.machine.most_gib)
+    seen = pixels(contest.images, contest.train, spec.size_px, spec.channels, spec.interpolation, cache, config.machine.most_gib, spec.fit)
     if config.augment.symmetry == "auto":
         symmetry = symmetry_of(seen, contest.task.strata(contest.truth), cache)
         reasons.append(symmetry)

@@ -32,7 +32,7 @@ def with_pseudo(job: FoldJob, teacher: Path, contest: Competition) -> FoldJob:
     kept, spec, machine = job.directory / FILE, job.spec, job.config.machine
     with main_first():
         cache = machine.cache / contest.name
-        seen = pixels(contest.images, contest.test, spec.size_px, spec.channels, spec.interpolation, cache, machine.most_gib)
+        seen = pixels(contest.images, contest.test, spec.size_px, spec.channels, spec.interpolation, cache, machine.most_gib, spec.fit)
         if kept.is_file():
             told = np.load(kept, allow_pickle=False)
         else:

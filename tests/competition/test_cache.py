@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from competition.cache import LEFT_FREE, Undecoded, fit_square, pixels
+from competition.cache import FITS, LEFT_FREE, Undecoded, fit_square, pixels
 from competition.errors import CompetitionError
 from competition.files import Files
 from competition.images import ArrayImages, FileImages
@@ -156,6 +156,32 @@ def test_any_image_becomes_the_square(shape: tuple[int, int], channels: int, int
     square = fit_square(flat, 8, channels, interpolation)
     assert (square.shape, square.dtype) == ((8, 8, channels), np.uint8)
     assert np.abs(square.astype(int) - 200).max() <= 1, "a flat image stays flat"
+
+
+def test_what_is_not_square_is_stretched_padded_or_cut() -> None:
+    wide = np.zeros((4, 8, 1), np.uint8)
+    wide[:, 2:6], wide[:, :2] = 200, 90
+    assert fit_square(wide, 4, 1, "bicubic", "stretch")[0, :, 0].tolist() == [90, 200, 200, 0]
+    assert (fit_square(wide, 4, 1, "bicubic", "crop") == 200).all()
+    padded = fit_square(wide, 8, 1, "bicubic", "pad")[..., 0]
+    assert (padded[2:6] == wide[..., 0]).all()
+    assert (padded[:2] == 0).all()
+    assert (padded[6:] == 0).all()
+    tall = wide.transpose(1, 0, 2)
+    for fit in FITS:
+        np.testing.assert_array_equal(
+            fit_square(np.ascontiguousarray(tall), 8, 1, "nearest", fit), fit_square(wide, 8, 1, "nearest", fit).transpose(1, 0, 2)
+        )
+
+
+def test_another_fit_is_another_cache(tmp_path: Path) -> None:
+    source = ArrayImages(["a"], np.random.default_rng(0).integers(0, 256, (1, 4, 8, 3), dtype=np.uint8))
+    seen = [pixels(source, table(["a"]), 8, 3, "bicubic", tmp_path, fit=fit)[:] for fit in FITS]
+    assert len(list(tmp_path.iterdir())) == len(FITS)
+    assert not np.array_equal(seen[0], seen[1])
+    for fit, kept in zip(FITS, seen, strict=True):
+        undecoded = pixels(source, table(["a"]), 8, 3, "bicubic", tmp_path / "no", most_gib=0, fit=fit)
+        np.testing.assert_array_equal(undecoded[:], kept)
 
 
 def test_shrinking_is_the_mean_of_what_falls_together() -> None:

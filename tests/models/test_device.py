@@ -3,7 +3,7 @@ import torch
 
 from competition.config import MachineConfig
 from competition.processes import cores
-from models.device import accelerator_for, amp_of, compiled, device_of, gpus_of, threads_of, workers_of
+from models.device import MOST_AT_ONCE, accelerator_for, amp_of, compiled, device_of, gpus_of, looked_at_once, threads_of, workers_of
 from models.errors import ModelError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -72,6 +72,18 @@ def test_gpus_are_all_that_are_seen_or_the_one_that_is_named(monkeypatch: pytest
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)  # no GPU is needed to count
     assert [gpus_of(MachineConfig(device=device)) for device in ("auto", "cuda", "cuda:1", "cpu")] == [4, 4, 1, 0]
+
+
+def test_as_many_images_at_once_as_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Memory:
+        available = 16 * 2**30
+
+    monkeypatch.setattr("psutil.virtual_memory", lambda: Memory)
+    assert looked_at_once(32, CPU) == looked_at_once(224, CPU) == MOST_AT_ONCE
+    assert looked_at_once(1024, CPU) == 5
+    assert looked_at_once(20_000, CPU) == 1
+    Memory.available //= 8
+    assert looked_at_once(224, CPU) == 13
 
 
 def test_compiling_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
