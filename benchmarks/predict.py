@@ -30,8 +30,7 @@ from competition.task import Task
 from models.backbones import InputSpec, build, input_spec
 from models.batches import Normalise
 from models.device import cores
-from models.engines import fastest
-from models.folding import folded
+from models.engines import ready
 from models.heads import Head
 from models.infer import predict
 from models.tta import VIEW_SETS, VIEWS
@@ -73,8 +72,7 @@ def ours(networks: list[nn.Module], place: Path, spec: InputSpec, cache: Path, k
     seen = pixels(FileImages(files), rows, spec.size_px, spec.channels, spec.interpolation, cache)
     normalise, task = Normalise(spec, CPU), Task("multiclass", tuple("abcd"))
     looks = [(normalise(torch.from_numpy(np.array(seen[:2]))),)] * FOLDS
-    found = fastest(networks, looks, "auto", len(seen) * len(SEEN) * 100, cores(), kept)
-    forwards = [folded(each, look) for each, look in zip(found, looks, strict=True)]
+    forwards = ready(networks, looks, "auto", len(seen) * len(SEEN) * 100, cores(), kept)
     return predict(forwards, [Head("softmax")] * FOLDS, seen, np.arange(len(seen)), task, normalise, SEEN)
 
 

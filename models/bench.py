@@ -23,7 +23,7 @@ from competition.console import hushed
 from competition.contest import Competition
 from models.batches import seed_of
 from models.device import TORCH_TYPE, accelerator_for, compiled, threads_of
-from models.engines import fastest
+from models.engines import ready
 from models.errors import ModelError
 from models.fit import HISTORY, fit
 from models.infer import predict
@@ -156,7 +156,7 @@ def _predicting(job: FoldJob, parts: Parts, accelerator: Accelerator, views: tup
     few = torch.arange(2)
     look = (parts.normalise(torch.from_numpy(np.array(job.pixels[:2]))), *parts.columns_of(few))
     machine, kept = job.config.machine, [job.directory / str(fold) for fold in range(FOLDS)]
-    forwards = fastest(networks, [look] * FOLDS, machine.inference, FOLDS * len(job.pixels), threads_of(machine), kept)
+    forwards = ready(networks, [look] * FOLDS, machine.inference, FOLDS * len(job.pixels), threads_of(machine), kept)
     rows, autocast = np.arange(min(LOOKED_AT, len(job.pixels))), TORCH_TYPE[accelerator.mixed_precision]
     given = (forwards, [parts.head] * FOLDS, job.pixels, rows, job.task, parts.normalise, views)
 

@@ -25,6 +25,7 @@ from torch import nn
 from competition.atomic import replacing
 from competition.console import say
 from models.errors import ModelError
+from models.folding import folded
 
 Given = tuple[torch.Tensor, ...]  # N x C x S x S, and N x D where the network takes columns
 Forward = Callable[..., torch.Tensor]  # *Given -> N x L
@@ -33,6 +34,19 @@ WORTH_SECONDS = 20.0  # of torch's time; what takes less is done before a conver
 TRIED = 16  # images that both are measured on
 FASTER = 1.1  # times, that OpenVINO has to be
 FAR = 2e-5  # of the largest output, that its outputs may lie off
+
+
+def ready(
+    networks: Sequence[nn.Module],
+    given: Sequence[Given],
+    asked: Literal["auto", "torch", "openvino"],
+    images: int,
+    threads: int,
+    kept: Sequence[Path],
+) -> list[Forward]:
+    """The networks, in evaluation mode, as what is fastest here: another engine's, or torch's with its batch norms folded. As `fastest`."""
+    found = fastest(networks, given, asked, images, threads, kept)
+    return [folded(each, look) for each, look in zip(found, given, strict=True)]
 
 
 def fastest(

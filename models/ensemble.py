@@ -20,9 +20,8 @@ from models.batches import Normalise
 from models.checkpoint import Checkpoint, load
 from models.columns import beside, numbers_of
 from models.device import amp_of, device_of, looked_at_once, threads_of
-from models.engines import fastest
+from models.engines import ready
 from models.errors import ModelError
-from models.folding import folded
 from models.heads import Head
 from models.infer import predict
 from models.joint import Joint
@@ -51,8 +50,8 @@ def predict_test(folds: Sequence[Path], contest: Competition, views: str, machin
     normalise = Normalise(first.spec, device)
     few = torch.arange(min(2, len(seen)))
     looks = [(normalise(torch.from_numpy(np.array(seen[: len(few)]))), *beside(own, device)(few)) for own in numbers]
-    found = fastest([network.eval() for network in networks], looks, machine.inference, len(seen) * len(names), threads_of(machine), folds)
-    forwards = [folded(each, look) for each, look in zip(found, looks, strict=True)]
+    last = [network.eval() for network in networks]
+    forwards = ready(last, looks, machine.inference, len(seen) * len(names), threads_of(machine), folds)
     autocast = {"bf16": torch.bfloat16, "fp16": torch.float16, "off": None}[amp_of(machine, device)]
     with progress("predicting", len(seen)) as advance:
         probs = predict(

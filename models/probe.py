@@ -30,8 +30,8 @@ from competition.metrics import score
 from models.backbones import last_layer, network_of
 from models.batches import Normalise, in_order, seed_of
 from models.columns import width_of
-from models.device import TORCH_TYPE, threads_of
-from models.engines import fastest
+from models.device import TORCH_TYPE, looked_at_once, threads_of
+from models.engines import ready
 from models.errors import ModelError
 from models.heads import Head, head_for
 from models.job import Fitted, FoldJob, Stopped, save_checkpoint, table_loss
@@ -120,7 +120,7 @@ def embed(network: nn.Module, pixels: Pixels | np.ndarray, job: FoldJob, acceler
     body.set_submodule(last, nn.Identity())
     normalise = Normalise(job.spec, accelerator.device)
     looks = [(normalise(torch.from_numpy(np.array(pixels[:2]))),)]
-    (forward,) = fastest([body], looks, machine.inference, len(pixels) * len(views), threads_of(machine), [path.parent])
+    (forward,) = ready([body], looks, machine.inference, len(pixels) * len(views), threads_of(machine), [path.parent])
     autocast = TORCH_TYPE[accelerator.mixed_precision]
     parts = []
     with (
@@ -128,7 +128,7 @@ def embed(network: nn.Module, pixels: Pixels | np.ndarray, job: FoldJob, acceler
         torch.inference_mode(),
         torch.autocast(accelerator.device.type, dtype=autocast, enabled=autocast is not None),
     ):
-        for images in in_order(pixels, np.arange(len(pixels)), BATCH):
+        for images in in_order(pixels, np.arange(len(pixels)), looked_at_once(job.spec.size_px, accelerator.device)):
             x = normalise(images)
             parts.append(torch.stack([forward(VIEWS[view](x)) for view in views]).half().cpu().numpy())
             advance(len(images))
