@@ -43,7 +43,7 @@ def train(config: Config) -> int:
         folds, cut = settle_folds(contest, config.folds, audited(config.machine.runs, contest))
         config = config.model_copy(update={"folds": folds})
         asked = asked_folds(config.machine.fold, folds.count)
-        fold_of = assign_folds(contest, folds)
+        fold_of = assign_folds(contest, folds, config.machine.cache / contest.name)
         taught, kept, told = corrected(contest, config.data.corrections)
         teacher = teacher_of(config.data.pseudo, contest, fold_of, asked)
 

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -235,8 +234,16 @@ def environment() -> dict[str, Any]:
         "python": sys.version.split()[0],
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "git": git_commit(),
-        "packages": dict(sorted((found.metadata["Name"], found.version) for found in distributions())),
+        "packages": dict(sorted(_installed())),
     }
+
+
+def _installed() -> Iterator[tuple[str, str]]:
+    """Name and version of each package, by what its directory is called: reading the metadata of two hundred takes half a second."""
+    for place in filter(os.path.isdir, sys.path):
+        for directory in Path(place).glob("*.dist-info"):
+            name, _, version = directory.name.removesuffix(".dist-info").partition("-")
+            yield name, version
 
 
 def git_commit() -> str:

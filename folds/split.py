@@ -5,14 +5,17 @@ It depends on the ids, never on the order of the rows.
 Legend: N rows, K columns of a table.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from competition.atomic import replacing
 from competition.config import FoldsConfig
 from competition.contest import Competition, Reason
 from competition.errors import choose, examples
@@ -21,6 +24,8 @@ from folds.errors import FoldError
 from folds.groups import groups_of, has_groups
 from folds.run import FULL
 from folds.share_out import share_out
+
+LAYOUT = 1  # raised whenever a scheme would cut the same rows otherwise, so that folds that were kept are left alone
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,10 @@ def settle_folds(contest: Competition, config: FoldsConfig, audit: Path | None =
     return settled.model_copy(update={"scheme": scheme}), [*reasons, Reason("folds", scheme, why)]
 
 
-def assign_folds(contest: Competition, config: FoldsConfig) -> pd.Series:
+def assign_folds(contest: Competition, config: FoldsConfig, cache: Path | None = None) -> pd.Series:
     """fold_of[id], 0..count-1, in the order of the training rows.
+
+    cache: a directory in which they are kept for the next start, which then does without scikit-learn; it can be deleted at any time.
 
     Raises: FoldError where there are fewer rows or groups than folds, or, of scheme `stratified`, a class has fewer images than there
     are folds.
@@ -103,8 +110,25 @@ def assign_folds(contest: Competition, config: FoldsConfig) -> pd.Series:
         )
     values = _values(contest, config).iloc[order] if config.scheme in BY_COLUMN else None
     folds = np.empty(len(ids), dtype=np.int64)
-    folds[order] = scheme(Rows(contest.truth[order], contest.task, config.count, config.seed, codes, values))
+    rows = Rows(contest.truth[order], contest.task, config.count, config.seed, codes, values)
+    path = None if cache is None else cache / f"folds-{_digest(config.scheme, rows)}.npy"
+    if path is not None and path.is_file():
+        folds[order] = np.load(path, allow_pickle=False)
+    else:
+        folds[order] = scheme(rows)
+        if path is not None:
+            with replacing(path) as part, part.open("wb") as file:
+                np.save(file, folds[order], allow_pickle=False)
     return pd.Series(folds, index=ids, name="fold")
+
+
+def _digest(scheme: str, rows: Rows) -> str:
+    """Of all that the folds follow from. The ids play their part by the order of the rows alone."""
+    told = hashlib.sha256(repr((LAYOUT, version("scikit-learn"), scheme, rows.task, rows.count, rows.seed, rows.truth.shape)).encode())
+    told.update(rows.truth.tobytes())
+    for part in (rows.groups, rows.values):
+        told.update(b"" if part is None else pd.util.hash_array(np.asarray(part)).tobytes())
+    return told.hexdigest()[:16]
 
 
 def asked_folds(asked: str, count: int) -> list[int]:

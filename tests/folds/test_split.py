@@ -329,3 +329,19 @@ def test_a_column_that_is_not_there_or_not_fit(scheme: str) -> None:
         assign_folds(contest_of(truth, TASKS["binary"], when=["", *"1" * 19]), config_of(scheme))
     with pytest.raises(FoldError, match="column 'when' holds '1' only"):
         assign_folds(contest_of(truth, TASKS["binary"], when=["1"] * 20), config_of(scheme))
+
+
+def test_folds_are_kept_for_the_next_start_until_what_they_follow_from_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = make_truth(TASKS["multiclass"], 60, np.random.default_rng(0))
+    contest, config = contest_of(truth, TASKS["multiclass"], patient=[str(row // 2) for row in range(60)]), config_of("stratified")
+    first = assign_folds(contest, config, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setitem(SCHEMES, "stratified", lambda rows: pytest.fail("they were kept"))
+        pd.testing.assert_series_equal(assign_folds(contest, config, tmp_path), first)
+    pd.testing.assert_series_equal(assign_folds(contest, config), first)
+    other = contest_of(np.roll(truth, 1, axis=0), TASKS["multiclass"], patient=[str(row // 2) for row in range(60)])
+    asked = [(contest, config.model_copy(update={"seed": 1})), (contest, config.model_copy(update={"count": 3})), (other, config)]
+    asked += [(contest, config_of("plain")), (contest, FoldsConfig(scheme="group", groups="patient"))]
+    for kept, (changed, by) in enumerate(asked, start=2):
+        pd.testing.assert_series_equal(assign_folds(changed, by, tmp_path), assign_folds(changed, by))
+        assert len(list(tmp_path.iterdir())) == kept
