@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.made import make_images
 from competition.cache import pixels
+from competition.decode import decode
 from competition.files import Files
 from competition.images import FileImages
 from competition.task import Task
@@ -50,7 +51,7 @@ class Decoded(Dataset):
         return len(self.paths)
 
     def __getitem__(self, place: int) -> torch.Tensor:
-        image = np.asarray(cv2.imread(str(self.paths[place]), cv2.IMREAD_COLOR_RGB))
+        image = decode(self.paths[place].read_bytes(), self.paths[place].name, self.spec.size_px)  # the same pixels as ours
         image = cv2.resize(image, (self.spec.size_px, self.spec.size_px), interpolation=cv2.INTER_AREA)
         values = (image.astype(np.float32) / 255 - np.array(self.spec.mean, np.float32)) / np.array(self.spec.std, np.float32)
         return torch.from_numpy(values).permute(2, 0, 1)

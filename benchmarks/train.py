@@ -9,6 +9,8 @@ after round. Rates are of training steps alone, from the second epoch on: no sta
 """
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import statistics
@@ -55,7 +57,10 @@ def by_us(given: argparse.Namespace, paths: list[Path]) -> dict[str, float]:
     from models.parts import parts_of
 
     flags = {"model": {"backbone": given.backbone, "weights": "none"}, "augment": {"strength": "medium", "symmetry": "horizontal"}}
-    flags |= {"data": {"size_px": given.size, "channels": 3}, "optim": {"batch": given.batch, "lr": 1e-3, "epochs": EPOCHS, "loss": "ce"}}
+    flags |= {
+        "data": {"size_px": given.size, "channels": 3},
+        "optim": {"batch": given.batch, "lr": 1e-3, "epochs": EPOCHS, "loss": "cross_entropy"},
+    }
     config = Config.model_validate(flags | {"machine": {"threads": given.threads, "workers": given.workers, "device": "cpu"}})
     spec, rows = input_spec(given.backbone, given.size, 3), np.arange(len(paths))
     files = Files(paths[0].parent)
@@ -66,7 +71,7 @@ def by_us(given: argparse.Namespace, paths: list[Path]) -> dict[str, float]:
         task = Task("multiclass", tuple("abcd"))
         job = FoldJob(0, config, task, "accuracy", spec, seen, truth, rows, rows[:0], Path(place), truth, rows)
         accelerator = accelerator_for(config.machine)
-        steps, loops = in_turn(job, parts_of(job, accelerator.device, seed_of(0)), accelerator, given.seconds)
+        steps, loops = in_turn(job, parts_of(job, accelerator.device, seed_of(0)), accelerator, given.seconds, rounds=1)
     return {"step": statistics.median(steps), "loop": statistics.median(loops)}
 
 
@@ -99,9 +104,8 @@ def by_fastai(given: argparse.Namespace, paths: list[Path]) -> dict[str, float]:
         batch_tfms=transforms,
     )
     loaders = block.dataloaders(paths, bs=given.batch, num_workers=given.workers, device=torch.device("cpu"))
-    learner = Learner(loaders, network(given.backbone), loss_func=CrossEntropyLossFlat(), cbs=[Watch()])
-    with learner.no_bar(), learner.no_logging():
-        learner.fit(EPOCHS, 1e-3)
+    with contextlib.redirect_stdout(io.StringIO()):  # a table an epoch
+        Learner(loaders, network(given.backbone), loss_func=CrossEntropyLossFlat(), cbs=[Watch()]).fit(EPOCHS, 1e-3)
     images = (len(paths) - 1) // given.batch * given.batch
     return {"loop": images / statistics.median(spent[1:])}
 

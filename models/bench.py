@@ -97,12 +97,12 @@ def _rate(seconds: float, work: Callable[[], int]) -> float:
     return done / (time.perf_counter() - began)
 
 
-def in_turn(job: FoldJob, parts: Parts, accelerator: Accelerator, seconds: float) -> tuple[list[float], list[float]]:
+def in_turn(job: FoldJob, parts: Parts, accelerator: Accelerator, seconds: float, rounds: int = ROUNDS) -> tuple[list[float], list[float]]:
     """Images a second of the network's step alone and of the loop, round by round. job: with a directory for the loop's files."""
     step = _bare_step(job, parts, accelerator)
     _rate(1.0, step)  # the first steps allocate
     steps, loops = [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         steps.append(_rate(seconds, step))
         loops.append(_loop(job, accelerator, steps[0] * seconds))
     return steps, loops
