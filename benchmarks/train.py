@@ -77,13 +77,13 @@ def by_us(given: argparse.Namespace, paths: list[Path]) -> dict[str, float]:
 
 def by_fastai(given: argparse.Namespace, paths: list[Path]) -> dict[str, float]:
     import torch
-    from fastai.callback.core import Callback
-    from fastai.data.block import CategoryBlock, DataBlock
-    from fastai.data.transforms import IndexSplitter
-    from fastai.learner import Learner
-    from fastai.losses import CrossEntropyLossFlat
-    from fastai.vision.augment import Resize, aug_transforms
-    from fastai.vision.data import ImageBlock
+    from fastai.callback.core import Callback  # type: ignore[import-not-found]
+    from fastai.data.block import CategoryBlock, DataBlock  # type: ignore[import-not-found]
+    from fastai.data.transforms import IndexSplitter  # type: ignore[import-not-found]
+    from fastai.learner import Learner  # type: ignore[import-not-found]
+    from fastai.losses import CrossEntropyLossFlat  # type: ignore[import-not-found]
+    from fastai.vision.augment import Resize, aug_transforms  # type: ignore[import-not-found]
+    from fastai.vision.data import ImageBlock  # type: ignore[import-not-found]
 
     spent: list[float] = []
 
@@ -113,7 +113,7 @@ def by_fastai(given: argparse.Namespace, paths: list[Path]) -> dict[str, float]:
 def by_lightning(given: argparse.Namespace, paths: list[Path]) -> dict[str, float]:
     import albumentations as A
     import cv2
-    import lightning
+    import lightning  # type: ignore[import-not-found]
     import numpy as np
     import torch
     from albumentations.pytorch import ToTensorV2

@@ -37,8 +37,10 @@ def _fold(network: nn.Module) -> nn.Module:
     modules: dict[Any, nn.Module] = dict(found.named_modules())
     for node in found.graph.nodes:
         norm, before = modules.get(node.target), node.args[0] if node.args else None
-        conv = modules.get(before.target) if isinstance(before, fx.Node) and len(before.users) == 1 else None
-        if not (isinstance(norm, _BatchNorm) and isinstance(conv, nn.Conv2d)):
+        if not (isinstance(norm, _BatchNorm) and isinstance(before, fx.Node) and len(before.users) == 1):
+            continue
+        conv = modules.get(before.target)
+        if not isinstance(conv, nn.Conv2d):
             continue
         found.set_submodule(str(before.target), fuse_conv_bn_eval(conv, norm))
         # timm's have dropping and activation within
