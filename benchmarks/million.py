@@ -34,7 +34,8 @@ def make(place: Path, rows: int, classes: int) -> None:
                 if number >= REPEATED or name == "test":
                     picture = generator.integers(0, 256, (8, 8), dtype=np.uint8)
                 archive.writestr(
-                    f"{name[:2]}_{number:07d}.png", cv2.imencode(".png", picture if number >= REPEATED else np.eye(8) * 255)[1].tobytes()
+                    f"{name[:2]}_{number:07d}.png",
+                    cv2.imencode(".png", picture if number >= REPEATED else np.eye(8, dtype=np.uint8) * 255)[1].tobytes(),
                 )
     labels = generator.integers(0, classes, rows)
     head = "id,label\n"
