@@ -14,12 +14,17 @@ import tempfile
 import time
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from competition.contest import Competition
+    from folds.run import Run
+
 HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parent.parent))
-REPEATED = 1000  # training images whose bytes come twice
+REPEATED = 1000  # images of each part that are the same
 
 
 def make(place: Path, rows: int, classes: int) -> None:
@@ -27,29 +32,22 @@ def make(place: Path, rows: int, classes: int) -> None:
 
     place.mkdir()
     generator = np.random.default_rng(0)
-    tests = rows // 5
+    tests, repeated = rows // 5, np.eye(8, dtype=np.uint8) * 255
     for name, count in (("train", rows), ("test", tests)):
         with zipfile.ZipFile(place / f"{name}.zip", "w") as archive:
             for number in range(count):
-                if number >= REPEATED or name == "test":
-                    picture = generator.integers(0, 256, (8, 8), dtype=np.uint8)
-                archive.writestr(
-                    f"{name[:2]}_{number:07d}.png",
-                    cv2.imencode(".png", picture if number >= REPEATED else np.eye(8, dtype=np.uint8) * 255)[1].tobytes(),
-                )
+                picture = repeated if number < REPEATED else generator.integers(0, 256, (8, 8), dtype=np.uint8)
+                archive.writestr(f"{name[:2]}_{number:07d}.png", cv2.imencode(".png", picture)[1].tobytes())
     labels = generator.integers(0, classes, rows)
     head = "id,label\n"
     (place / "train.csv").write_text(head + "".join(f"tr_{row:07d},c{label}\n" for row, label in enumerate(labels)))
     (place / "sample_submission.csv").write_text(head + "".join(f"te_{row:07d},c0\n" for row in range(tests)))
 
 
-def made_up(place: Path, runs: Path) -> tuple:  # type: ignore[type-arg]
+def made_up(place: Path, runs: Path) -> "tuple[Competition, Run]":
     """A run whose folds are finished, with random probabilities."""
-    import pandas as pd
-
     from competition.config import Config
     from competition.load import load
-    from competition.tables import as_table
     from folds.run import open_run
     from folds.split import assign_folds, settle_folds
 
@@ -57,12 +55,13 @@ def made_up(place: Path, runs: Path) -> tuple:  # type: ignore[type-arg]
     contest = load(config.competition)
     folds, _ = settle_folds(contest, config.folds, None)
     config = config.model_copy(update={"folds": folds})
-    run = open_run(config, contest, assign_folds(contest, folds))
-    return pd, contest, run, as_table
+    return contest, open_run(config, contest, assign_folds(contest, folds))
 
 
 def predictions(place: Path, runs: Path) -> None:
-    _, contest, run, as_table = made_up(place, runs)
+    from competition.tables import as_table
+
+    contest, run = made_up(place, runs)
     generator, fold_of = np.random.default_rng(1), run.fold_of()
     for fold in range(run.config.folds.count):
         run.fold_directory(fold).mkdir(parents=True, exist_ok=True)
@@ -76,16 +75,19 @@ def predictions(place: Path, runs: Path) -> None:
 def scores(place: Path, runs: Path) -> None:
     from folds.scores import gather
 
-    _, contest, run, _ = made_up(place, runs)
+    contest, run = made_up(place, runs)
     print(gather(run, contest).pooled)
 
 
 def submission(place: Path, runs: Path) -> None:
     from submissions.assemble import assemble, settle_blend
 
-    _, contest, run, _ = made_up(place, runs)
+    contest, run = made_up(place, runs)
     table, views = run.test(contest.task)
     assemble(settle_blend([run], contest, "mean"), {run.name: table}, contest, views, None)
+
+
+STAGES = {"predictions": predictions, "scores": scores, "submission": submission}
 
 
 def child(command: list[str]) -> tuple[float, float, int]:
@@ -99,11 +101,11 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--rows", type=int, default=1_000_000)
     asked.add_argument("--classes", type=int, default=2)
-    asked.add_argument("--stage", choices=("predictions", "scores", "submission"), help="do this here")
+    asked.add_argument("--stage", choices=STAGES, help="do this here")
     asked.add_argument("--place", type=Path)
     given = asked.parse_args()
     if given.stage:
-        globals()[given.stage](given.place, given.place.parent / "runs")
+        STAGES[given.stage](given.place, given.place.parent / "runs")
         return
     with tempfile.TemporaryDirectory() as name:
         place = Path(name) / "million"
@@ -115,7 +117,7 @@ def main() -> None:
             "inspect": ["-m", "competition", "inspect", str(place)],
             "folds": ["-m", "folds", "split", "--competition", str(place), "--folds.scheme", "plain"],
             "audit": ["-m", "folds", "audit", "--competition", str(place), "--exact"],
-            **{stage: [str(HERE), "--stage", stage, "--place", str(place)] for stage in ("predictions", "scores", "submission")},
+            **{stage: [str(HERE), "--stage", stage, "--place", str(place)] for stage in STAGES},
         }
         lines = []
         for stage, command in commands.items():

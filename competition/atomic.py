@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
+
+if TYPE_CHECKING:
+    import numpy as np
 
 HOST = re.sub(r"\W", "_", platform.node())
 
@@ -59,6 +62,14 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
+
+
+def write_array(path: Path, array: "np.ndarray") -> None:
+    """A .npy file, read by np.load(path, allow_pickle=False)."""
+    import numpy as np
+
+    with replacing(path) as part, part.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def write_json(path: Path, content: Any) -> None:

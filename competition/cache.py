@@ -44,16 +44,9 @@ class Undecoded:
 
     def __init__(self, source: ImageSource, keys: Sequence[str], asked: tuple[int, int, str, str], filename: Path) -> None:
         """asked: of `fit_square`; filename: of the memory map that it stands in for."""
-        self.source, self.keys, self.asked, self._filename = source, keys, asked, filename
-
-    @property
-    def filename(self) -> Path:
-        return self._filename
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        size_px, channels, *_ = self.asked
-        return len(self.keys), size_px, size_px, channels
+        self.source, self.keys, self.asked, self.filename = source, keys, asked, filename
+        size_px, channels, *_ = asked
+        self.shape = (len(keys), size_px, size_px, channels)
 
     def __len__(self) -> int:
         return len(self.keys)

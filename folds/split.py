@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from competition.atomic import replacing
+from competition.atomic import write_array
 from competition.config import FoldsConfig
 from competition.contest import Competition, Reason
 from competition.errors import choose, examples
@@ -117,8 +117,7 @@ def assign_folds(contest: Competition, config: FoldsConfig, cache: Path | None =
     else:
         folds[order] = scheme(rows)
         if path is not None:
-            with replacing(path) as part, part.open("wb") as file:
-                np.save(file, folds[order], allow_pickle=False)
+            write_array(path, folds[order])
     return pd.Series(folds, index=ids, name="fold")
 
 

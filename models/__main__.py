@@ -116,11 +116,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
 
     def answer() -> int:
-        if words[:1] == ["lr-find"]:  # its flags are those of train.py
-            return lr_find(train_config(words[1:], prog="python -m models lr-find"))
-        if words[:1] == ["bench"]:
-            return bench(train_config(words[1:], prog="python -m models bench"))
-        verbs = {"list": list_backbones, "summary": summary, "export": export, "study": study, "lr-find": lr_find, "bench": bench}
+        of_train = {"lr-find": lr_find, "bench": bench}  # their flags are those of train.py
+        if words and words[0] in of_train:
+            return of_train[words[0]](train_config(words[1:], prog=f"python -m models {words[0]}"))
+        verbs = {"list": list_backbones, "summary": summary, "export": export, "study": study, **of_train}
         return tyro.extras.subcommand_cli_from_dict(verbs, prog="python -m models", description="Backbones.", args=words)
 
     return guarded(answer)

@@ -6,7 +6,7 @@ the images come from the same distribution as the pipeline's own (not from the s
 Legend: N images, S side in px, C channels.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import albumentations as A
@@ -16,7 +16,8 @@ import numpy as np
 LEVELS = np.arange(256, dtype=np.float32)
 MOST_CHANNELS = 4  # that OpenCV warps at once
 HUES = 180  # of OpenCV's uint8
-Images = np.ndarray | Sequence[np.ndarray]
+# (step, images, the rows of them that are to be changed in place, generator)
+Way = Callable[[Any, np.ndarray, np.ndarray, np.random.Generator], None]
 
 
 class Batchwise:
@@ -33,7 +34,7 @@ class Batchwise:
         return images
 
 
-def _way(step: Any) -> Callable[[Any, np.ndarray, np.ndarray, np.random.Generator], None]:
+def _way(step: Any) -> Way:
     known = BATCHWISE.get(type(step))
     return known[1] if known and known[0](step) else _one_by_one
 
@@ -118,8 +119,8 @@ def _one_way(step: A.OneOf, images: np.ndarray, chosen: np.ndarray, rng: np.rand
         _way(inner)(inner, images, chosen[taken == number], rng)
 
 
-# of each kind of step: whether it asks for no more than the function does, and the function, which transforms the chosen images in place
-BATCHWISE: dict[type, tuple[Callable[[Any], bool], Callable[[Any, np.ndarray, np.ndarray, np.random.Generator], None]]] = {
+# of each kind of step: whether it asks for no more than the function does, and the function
+BATCHWISE: dict[type, tuple[Callable[[Any], bool], Way]] = {
     A.HorizontalFlip: (lambda step: True, _mirrored),
     A.D4: (lambda step: True, _one_of_eight),
     A.Affine: (

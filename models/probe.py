@@ -23,7 +23,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 
-from competition.atomic import replacing
+from competition.atomic import write_array
 from competition.cache import Pixels
 from competition.console import progress, say
 from competition.metrics import score
@@ -135,8 +135,7 @@ def embed(network: nn.Module, pixels: Pixels | np.ndarray, job: FoldJob, acceler
     features = np.concatenate(parts, axis=1)
     if not np.isfinite(features).all():
         raise ModelError(f"{job.config.model.backbone} gives features that are not finite; try --machine.amp off, or other weights")
-    with replacing(path) as part, part.open("wb") as file:
-        np.save(file, features, allow_pickle=False)
+    write_array(path, features)
     return features
 
 

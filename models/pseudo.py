@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from competition.atomic import replacing
+from competition.atomic import write_array
 from competition.cache import pixels
 from competition.console import say
 from competition.contest import Competition
@@ -37,8 +37,7 @@ def with_pseudo(job: FoldJob, teacher: Path, contest: Competition) -> FoldJob:
             told = np.load(kept, allow_pickle=False)
         else:
             told = predict_test([teacher], contest, "auto", job.config.machine)[0].to_numpy(dtype=np.float32)
-            with replacing(kept) as part, part.open("wb") as file:
-                np.save(file, told, allow_pickle=False)
+            write_array(kept, told)
     sure = told.max(axis=1) >= job.config.data.pseudo_sure if job.task.one_of_many else np.ones(len(told), dtype=bool)
     say(f"{job.name}  {int(sure.sum()):,} of {len(told):,} test images are trained on, labelled by {teacher}")
     rows = np.concatenate([job.train_rows, len(job.taught) + np.flatnonzero(sure)])
