@@ -23,6 +23,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from competition.atomic import write_text
 from competition.console import progress, say
+from competition.diagnosis import diagnose
 from competition.metrics import METRICS, score
 from competition.processes import PROCESSES, RANK
 from models import checkpoint
@@ -30,7 +31,6 @@ from models.backbones import last_layer
 from models.batches import seed_of
 from models.clock import Clock
 from models.device import TORCH_TYPE, compiled, workers_of
-from models.diagnosis import diagnose
 from models.errors import ModelError
 from models.finetune import Freezing, check_sides, resized, side_at
 from models.infer import predict

@@ -1,6 +1,6 @@
 import pytest
 
-from models.diagnosis import diagnose
+from competition.diagnosis import diagnose
 
 GOOD = ([1.0, 0.6, 0.4, 0.3, 0.29], [0.9, 0.6, 0.5, 0.46, 0.45])
 CASES: dict[str, tuple[tuple[list[float], list[float | None]], str]] = {
