@@ -25,7 +25,6 @@ from competition.errors import examples
 from competition.settings import train_config
 from folds.errors import FoldError
 
-SHOWN_CLASSES = 30
 SHOWN_SUSPECTS = 15
 SHOWN_PICTURES = 48
 SHOWN_STATISTICS = 8
@@ -80,24 +79,13 @@ def _scores_of_run(directory: Path) -> int:
     from competition.load import load
     from folds.run import read_run
     from folds.scores import score_run
+    from folds.show import show_classes, show_scores
 
     run = read_run(directory)
     contest = load(run.config.competition)
     found = score_run(run, contest, run.oof(contest.task))
-    rows = [[f"fold {fold}", f"{value:.5f}"] for fold, value in found.per_fold.items()]
-    whole = [
-        ["mean ± std", f"{found.mean:.5f} ± {found.std:.5f}"],
-        ["pooled [95 %]", f"{found.pooled:.5f} [{found.low:.5f}, {found.high:.5f}]"],
-    ]
-    table(f"{directory}: {len(rows)} of {run.config.folds.count} folds", ["", found.metric], [*rows, *whole], right=(1,))
-    weakest = sorted(found.per_class.items(), key=lambda item: item[1].found)[:SHOWN_CLASSES]
-    header = [f"classes, of {len(found.per_class)} the least found first", "rows", "found", "AUC against the rest"]
-    table(
-        "class by class",
-        header,
-        [[name, f"{one.rows:,}", f"{one.found:.1%}", f"{one.roc_auc:.4f}"] for name, one in weakest],
-        right=(1, 2, 3),
-    )
+    show_scores(run, found)
+    show_classes(found)
     return 0
 
 

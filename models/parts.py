@@ -64,8 +64,8 @@ def parts_of(job: FoldJob, device: torch.device, seed: int, share: tuple[int, in
     weights = class_weights(optim.class_weights, job.taught[job.train_rows], task)
     weights = None if weights is None else weights.to(device)
     if config.model.weights == "none" and isinstance(network, Adapting):
-        few = job.train_rows[job.train_rows < len(job.pixels)][:LOOKED_AT]
-        network.adapt(normalise(torch.from_numpy(np.asarray(job.pixels[few]))))
+        few = np.random.default_rng(seed).permutation(job.train_rows[job.train_rows < len(job.pixels)])[:LOOKED_AT]
+        network.adapt(normalise(torch.from_numpy(np.asarray(job.pixels[np.sort(few)]))))
     transform = pipeline(augment.strength, spec.size_px, augment.symmetry, augment.extra, spec.channels)
     calm = pipeline("light", spec.size_px, augment.symmetry, (), spec.channels) if augment.strength != "none" else transform
     chances = chances_of(optim.sampler, job.taught[job.train_rows], task)
