@@ -1,4 +1,4 @@
-"""python -m models list [WORD] | summary NAME | export FOLD | study FILE | lr-find [FLAGS OF train.py] | bench [FLAGS OF train.py]"""
+"""python -m models list [WORD] | summary NAME | export FOLD | exhibits RUN | study FILE | lr-find and bench [FLAGS OF train.py]"""
 
 import sys
 from collections.abc import Sequence
@@ -8,12 +8,13 @@ from typing import Annotated
 import tyro
 
 from competition.atomic import write_bytes
-from competition.config import Config
+from competition.config import Config, DeviceConfig
 from competition.console import guarded, say
-from competition.settings import train_config
+from competition.settings import read_recipe, train_config, validated
 
 RANGE_STEPS = 120
 BENCH_SECONDS = 6.0  # each of what is measured
+DEVICE = DeviceConfig()
 Word = Annotated[str, tyro.conf.Positional]
 
 
@@ -64,6 +65,23 @@ def export(directory: Annotated[Path, tyro.conf.Positional], kind: str = "onnx",
 
     path, off = exported(directory, kind, output)
     say(f"{path}: within {off:.1e} of torch; {path.name}.json has the classes in their order")
+    return 0
+
+
+def exhibits(run: Annotated[Path, tyro.conf.Positional], machine: DeviceConfig = DEVICE) -> int:
+    """Writes what the networks of a run see, for its report: a batch as they were trained on, the first layer, where they look.
+
+    Args:
+        run: a run's directory.
+        machine: where it is computed.
+    """
+    from competition.load import load
+    from models.exhibits import write_exhibits
+
+    config = validated(Config, read_recipe(str(run / "config.toml")), str(run / "config.toml"))
+    contest = load(config.competition)
+    for done in sorted(run.glob("*/done.json")):
+        say(str(write_exhibits(done.parent, contest, machine)))
     return 0
 
 
@@ -119,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         of_train = {"lr-find": lr_find, "bench": bench}  # their flags are those of train.py
         if words and words[0] in of_train:
             return of_train[words[0]](train_config(words[1:], prog=f"python -m models {words[0]}"))
-        verbs = {"list": list_backbones, "summary": summary, "export": export, "study": study, **of_train}
+        verbs = {"list": list_backbones, "summary": summary, "export": export, "exhibits": exhibits, "study": study, **of_train}
         return tyro.extras.subcommand_cli_from_dict(verbs, prog="python -m models", description="Backbones.", args=words)
 
     return guarded(answer)
