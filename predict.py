@@ -2,6 +2,7 @@
 
 python predict.py                    the newest run of the competition
 python predict.py RUN RUN            several runs, blended by id
+python predict.py --submit "MESSAGE"    and sends it to Kaggle, and waits for its score
 """
 
 import sys
@@ -20,6 +21,7 @@ def predict(asked: PredictConfig) -> int:
     from folds.errors import FoldError
     from folds.run import newest_run, read_run
     from submissions.assemble import assemble, settle_blend
+    from submissions.upload import upload
 
     named = [read_run(Path(run)) for run in asked.run]
     ask = named[0].config.competition if named and not asked.competition else competition_config(asked.competition)
@@ -44,8 +46,8 @@ def predict(asked: PredictConfig) -> int:
         told = f"{done}{'' if done == count else f' of {count}'} folds" if asked.members != "full" else ""
         told += {"folds": "", "full": "the model of all rows", "both": " and the model of all rows"}[asked.members]
         say(f"{run.directory}: {told} x {len(views)} views ({', '.join(views)}), {len(contest.test):,} test images")
-    assemble(blending, tables, contest, views, asked.output)
-    return 0
+    path = assemble(blending, tables, contest, views, asked.output)
+    return 0 if asked.submit is None else upload(path, contest, asked.submit, asked.machine.runs)
 
 
 if __name__ == "__main__":

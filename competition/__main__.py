@@ -3,11 +3,13 @@
 python -m competition list              competitions, metrics and recipes by name
 python -m competition inspect PATH      what was found, and the reason for every guess
 python -m competition use PATH          the same as an editable competition.toml in the working directory
+python -m competition download NAME     the competition's zip from Kaggle, whole and sound
 """
 
 import gc
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -67,7 +69,21 @@ def use(source: Source) -> None:
     say(f"{COMPETITION_FILE} is about {competition.name}" + (f"; look at what is doubtful: {', '.join(doubtful)}" if doubtful else ""))
 
 
-VERBS = {"list": list_names, "inspect": inspect, "use": use}
+def fetch(
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")], into: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path()
+) -> None:
+    """Downloads a competition's zip from Kaggle: goes on where it was interrupted, and tests it before it takes its place.
+
+    Args:
+        name: The competition's name at Kaggle, the last part of its address; or the address.
+        into: The directory for NAME.zip.
+    """
+    from competition.download import download
+
+    download(name, into)
+
+
+VERBS = {"list": list_names, "inspect": inspect, "use": use, "download": fetch}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -326,4 +326,6 @@ class PredictConfig(Section):
     mean must beat equal weights by more than chance."""
     output: Path | None = None
     """The CSV; none: runs/COMPETITION/submissions/TIME-RUN-cvSCORE.csv."""
+    submit: str | None = None
+    """A message: the submission is sent to Kaggle, and its score waited for."""
     machine: DeviceConfig = DeviceConfig()

@@ -1,38 +1,55 @@
 """The room's front door.
 
 python -m submissions check FILE       what a grader would refuse or punish
+python -m submissions submit FILE      checked, sent to Kaggle once, waited for: the public score beside CV
+python -m submissions log              all submissions with CV, public and private score; whether CV can be trusted; how many are left today
 python -m submissions blend RUN RUN    each blend of the runs, scored out of fold; and a submission of their predictions
 """
 
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
+
+if TYPE_CHECKING:
+    from competition.contest import Competition
+    from folds.run import Run
 
 app = tyro.extras.SubcommandApp()
 
 
+File = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+Source = Annotated[str, tyro.conf.arg(metavar="NAME|DIR|ZIP")]
+
+
 @app.command(name="check")
-def check_file(
-    file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")],
-    /,
-    competition: Annotated[str, tyro.conf.arg(metavar="NAME|DIR|ZIP")] = "",
-) -> int:
+def check_file(file: File, /, competition: Source = "", runs: Path = Path("runs")) -> int:
     """What a grader would refuse or punish in a submission; exits 0 where it would be taken, else 2.
 
     Args:
-        file: The submission's CSV.
-        competition: A competition's name, directory or zip; empty: the one of competition.toml, else digits.
+        file: The submission's CSV. Where predict.py made it, it is compared with what its runs predicted out of fold too.
+        competition: A competition's name, directory or zip; empty: the one of the CSV's runs, else of competition.toml, else digits.
+        runs: Where the runs stand.
     """
-    from competition.console import console, errors, say
     from competition.load import load
-    from competition.settings import competition_config
-    from submissions.check import check
+    from submissions.origin import facts_of, question_of, runs_of
 
-    contest = load(competition_config(competition))
-    problems = check(file, contest)
+    facts = facts_of(file)
+    made_by = runs_of(file, facts, runs)
+    contest = load(question_of(competition, made_by))
+    return 2 if _show_problems(file, contest, facts, made_by) else 0
+
+
+def _show_problems(file: Path, contest: "Competition", facts: dict[str, Any], made_by: "list[Run]") -> int:
+    """How many errors there are, after all problems were printed."""
+    from competition.console import console, errors, say
+    from submissions.check import check
+    from submissions.origin import oof_of
+
+    oof = oof_of(facts, made_by, contest)
+    problems = check(file, contest, oof)
     for problem in problems:
         to, style = (errors, "red") if problem.severity == "error" else (console, "yellow")
         to.print(f"{problem.severity}: {problem}", markup=False, style=style if to.is_terminal else None)
@@ -41,11 +58,105 @@ def check_file(
         f"{count} {what}{'s' * (count > 1)}" for count, what in [(refused, "error"), (len(problems) - refused, "warning")] if count
     )
     asked = f"{contest.name}: {len(contest.submission.rows):,} rows, {contest.submission.answer}, {contest.metric}"
+    if facts and oof is None:
+        say("its runs are gone: not compared with what they predicted out of fold")
     if refused:
         errors.print(f"{file}: {found}; it would be refused ({asked})", markup=False)
+    else:
+        say(f"{file}: {found or 'fine'} ({asked})")
+    return refused
+
+
+@app.command(name="submit")
+def submit_file(
+    file: File,
+    /,
+    message: str = "",
+    competition: Source = "",
+    wait: str = "10m",
+    again: bool = False,
+    dry_run: bool = False,
+    runs: Path = Path("runs"),
+) -> int:
+    """Checks a submission, sends it to Kaggle once, waits for its score. Exits 0 when it is scored, 3 when it is not scored yet, else 2.
+
+    Args:
+        file: The submission's CSV.
+        message: What stands before CV, git and run in the submission's message.
+        competition: A competition's name, directory or zip; empty: the one of the CSV's runs, else of competition.toml, else digits.
+        wait: How long the score is waited for (90s, 10m). Ctrl-C is safe, and `python -m submissions log` fills it in later.
+        again: Send a file that was sent before.
+        dry_run: Show the checks and the message, and send nothing.
+        runs: Where the runs, and the log, stand.
+    """
+    from dataclasses import replace
+
+    from competition.config import seconds_of
+    from competition.console import say
+    from competition.load import load
+    from submissions.errors import SubmissionError
+    from submissions.origin import facts_of, question_of, runs_of
+    from submissions.upload import PATIENCE, entry_of, upload
+
+    try:
+        patience = replace(PATIENCE, scored=seconds_of(wait))
+    except ValueError as error:
+        raise SubmissionError(f"--wait: {error}") from None
+    facts = facts_of(file)
+    made_by = runs_of(file, facts, runs)
+    contest = load(question_of(competition, made_by))
+    if _show_problems(file, contest, facts, made_by):
         return 2
-    say(f"{file}: {found or 'fine'} ({asked})")
-    return 0
+    if dry_run:
+        say(f'would be sent to {contest.name} as "{entry_of(file, message).message}"; nothing was sent')
+        return 0
+    return upload(file, contest, message, runs, patience, again)
+
+
+@app.command(name="log")
+def show_submissions(competition: Source = "", refresh: bool = True, plot: Path | None = None, runs: Path = Path("runs")) -> int:
+    """All submissions of a competition with CV, public and private score; how well CV foretold the public score; what is left today.
+
+    Args:
+        competition: A competition's name, directory or zip; empty: the one of competition.toml, else digits.
+        refresh: Ask Kaggle for scores first; submissions that were made by other means appear too.
+        plot: Where CV against public score is drawn; none: RUNS/COMPETITION/cv-public.png.
+        runs: Where the runs, and the log, stand.
+    """
+    from datetime import UTC, datetime
+
+    from competition.ask_kaggle import ask
+    from competition.console import fail, say
+    from competition.credentials import warn
+    from competition.errors import CompetitionError
+    from competition.kaggle_failures import answer, reset
+    from competition.load import load
+    from competition.settings import competition_config
+    from submissions.log import log_path, merged, read_log, record
+    from submissions.log_show import show_log
+    from submissions.upload import PATIENCE
+
+    contest = load(competition_config(competition))
+    log = log_path(runs, contest.name)
+    rows, limits, unasked = read_log(log), None, None
+    if refresh:
+        warn()
+        try:
+            seen = answer(ask("look", PATIENCE.call, competition=contest.name, pages=50), contest.name)
+            rows, limits = record(log, merged(rows, seen["submissions"])), seen["limits"]
+        except CompetitionError as error:
+            unasked = error
+    if not rows and unasked is None:
+        say(f"{contest.name}: no submission yet; python -m submissions submit FILE makes one")
+    if rows:
+        show_log(rows, contest, plot or log.parent / "cv-public.png")
+    if limits:
+        left, made = limits["left"], limits["today"]
+        say(f"{left} submissions are left today ({made} were made); the count begins anew at {reset(datetime.now(UTC))}")
+    if unasked is None:
+        return 0
+    say("this is what was known before: Kaggle could not be asked")
+    return fail(unasked)
 
 
 @app.command(name="blend")
@@ -115,7 +226,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     return guarded(
         lambda: app.cli(
-            args=argv, prog="python -m submissions", description="Blends runs, and checks submissions before a slot is spent on them."
+            args=argv,
+            prog="python -m submissions",
+            description="Blends runs, checks submissions, sends them to Kaggle and keeps their scores.",
         )
     )
 

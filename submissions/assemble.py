@@ -9,14 +9,14 @@ import pandas as pd
 
 from competition.console import say
 from competition.contest import Competition
-from competition.decisions import decided, fit_decision, score_answers
+from competition.decisions import Decision, decided, fit_decision, score_answers
 from competition.metrics import score
 from folds.run import Run, git_commit
 from folds.scores import groups_of_rows, shared_rows, truth_of
 from submissions.blend import blend
 from submissions.choose_blend import EQUAL, Trial, settle, try_blends
 from submissions.format import submission_frame
-from submissions.write import Origin, submission_path, upload_command, upload_message, write
+from submissions.write import Origin, file_id, submission_path, upload_command, upload_message, write
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,13 @@ def trials_of(runs: Sequence[Run], contest: Competition, names: list[str]) -> li
     return try_blends(oofs, contest, runs[0].fold_of(), groups, names)
 
 
+def out_of_fold(blending: Blending, contest: Competition) -> tuple[Decision | None, pd.DataFrame]:
+    """The rule that answers are decided by, None where none is needed, and the out-of-fold table decided by it."""
+    oof = blending.trial.oof
+    decision = fit_decision(contest, oof, truth_of(oof, contest), blending.runs[0].fold_of())
+    return decision, decided(oof, contest, decision)
+
+
 def assemble(
     blending: Blending, tables: Mapping[str, pd.DataFrame], contest: Competition, views: tuple[str, ...], output: Path | None
 ) -> Path:
@@ -62,12 +69,11 @@ def assemble(
     Raises: SubmissionError where tables do not fit each other, or a grader would refuse the file.
     """
     runs, trial = blending.runs, blending.trial
-    table, oof, cv = blend(tables, contest.task, trial.used, trial.values), trial.oof, trial.nested.value
-    decision = fit_decision(contest, oof, truth_of(oof, contest), runs[0].fold_of())
+    decision, oof = out_of_fold(blending, contest)
     if decision is not None:
-        cv = decision.nested
         say(decision.report(contest.metric))
-    table, oof = decided(table, contest, decision), decided(oof, contest, decision)
+    table = decided(blend(tables, contest.task, trial.used, trial.values), contest, decision)
+    cv = trial.nested.value if decision is None else decision.nested
     origin = Origin(
         runs=tuple(tables),
         views=views,
@@ -87,5 +93,5 @@ def assemble(
         known = score_answers(contest, contest.test_truth, table.to_numpy())
         say(f"test {contest.metric} {known:.5f}: its labels came along, and were never trained on")
     say(f"submission {path}: {len(contest.submission.rows):,} rows, checked")
-    say(upload_command(contest.name, path, upload_message(origin)))
+    say(upload_command(contest.name, path, upload_message(origin, file_id(path))))
     return path

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,8 @@ ROW_SUM_TOLERANCE = 1e-5  # what log loss graders allow
 SHARE_TOLERANCE = 0.1  # a class's share may differ by so much between out-of-fold and test ...
 STANDARD_ERRORS = 4.0  # ... or by so many standard errors, whichever is more
 MEAN_TOLERANCE = 0.5  # the mean of a number may differ by so many of its standard deviations
+DISTANCE_TOLERANCE = 0.25  # two distributions of numbers may be so far apart (Kolmogorov-Smirnov) ...
+DISTANCE_ERRORS = 2.5  # ... or so many times sqrt(1/n + 1/m), whichever is more
 FEWEST_ROWS = 20  # that fewer rows are alike, or shared out otherwise, says nothing
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "<na>"})
 
@@ -52,7 +54,7 @@ def check(submission: pd.DataFrame | Path | str, competition: Competition, oof: 
     problems += CHECKS[competition.submission.answer](present, rows, competition)
     problems += _other_columns(rows, competition)
     if not any(problem.severity == "error" for problem in problems):
-        problems += _sameness(present)
+        problems += _sameness(present, competition)
         if oof is not None:
             problems += _shares(present, competition, oof)
     return sorted(problems, key=lambda problem: problem.severity)  # "error" comes before "warning"; sorting keeps the order within
@@ -256,9 +258,27 @@ def _other_columns(rows: pd.DataFrame, competition: Competition) -> Iterator[Pro
                 yield Problem("warning", f"column {column!r} is no answer, but {differ} from the sample", examples(named))
 
 
-def _sameness(answers: pd.DataFrame) -> Iterator[Problem]:
-    if len(answers) >= FEWEST_ROWS and len(answers.columns) and len(distinct := answers.drop_duplicates()) == 1:
+def _sameness(answers: pd.DataFrame, competition: Competition) -> Iterator[Problem]:
+    """What looks as if the network had learned nothing: one answer for all rows, one likeliest class, columns that never change."""
+    if len(answers) < FEWEST_ROWS or not len(answers.columns):
+        return
+    if len(distinct := answers.drop_duplicates()) == 1:
         yield Problem("warning", f"all {len(answers):,} rows have the same answer", examples(distinct.iloc[0]))
+        return
+    constant = [f"{name} ({values.iloc[0]})" for name, values in answers.items() if values.nunique() == 1]
+    if constant and len(answers.columns) > 1:
+        yield Problem("warning", f"{_many(constant, 'column has', 'columns have')} the same answer in all rows", examples(constant))
+    task, asked = competition.task, competition.submission
+    if asked.answer == "probabilities" and task.one_of_many and len(answers.columns) > 1:
+        best = _values(answers).argmax(axis=1)
+        rows_of = competition.truth.mean(axis=0)[[task.classes.index(name) for name in answers.columns]]
+        if (best == best[0]).all() and rows_of[best[0]] < 1 - SHARE_TOLERANCE:
+            named = f"{answers.columns[best[0]]} ({rows_of[best[0]]:.0%} of the training rows)"
+            yield Problem("warning", f"all {len(answers):,} rows have the same likeliest class", examples([named]))
+    if asked.answer == "ranked":
+        first = answers.iloc[:, 0].map(lambda cell: (_split(competition)(str(cell)) or [""])[0])
+        if first.nunique() == 1:
+            yield Problem("warning", f"all {len(answers):,} rows begin with the same class", examples(first.iloc[:1]))
 
 
 def _shares(answers: pd.DataFrame, competition: Competition, oof: pd.DataFrame) -> Iterator[Problem]:
@@ -274,6 +294,8 @@ def _shares(answers: pd.DataFrame, competition: Competition, oof: pd.DataFrame) 
             yield Problem(
                 "warning", f"the mean is {given.mean():.4g}, out of fold it is {predicted.mean():.4g} with standard deviation {spread:.4g}"
             )
+        elif len(asked.answer_columns) == len(task.classes):
+            yield from _distances(given, predicted, task.classes)
         return
     if asked.answer in ("label", "labels", "ranked"):
         names = task.classes
@@ -291,6 +313,23 @@ def _shares(answers: pd.DataFrame, competition: Competition, oof: pd.DataFrame) 
     if len(far):
         named = [f"{names[place]}: {given[place]:.2f}, out of fold {expected[place]:.2f}" for place in far]
         yield Problem("warning", f"{_many(far, 'class has', 'classes have')} another share than out of fold", examples(named))
+    elif asked.answer in ("probability", "probabilities"):
+        yield from _distances(_values(answers), predicted[:, [task.classes.index(name) for name in names]], tuple(names))
+
+
+def _distances(given: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> Iterator[Problem]:
+    """Columns of numbers that are distributed otherwise than out of fold, though their means agree: too sure, or not sure enough."""
+    far = []
+    for place, name in enumerate(names):
+        one, other = np.sort(given[:, place]), np.sort(predicted[:, place])
+        at = np.concatenate([one, other])
+        shares = [np.searchsorted(sample, at, side="right") / len(sample) for sample in (one, other)]
+        distance = float(np.abs(shares[0] - shares[1]).max())
+        if distance > max(DISTANCE_TOLERANCE, DISTANCE_ERRORS * np.sqrt(1 / len(one) + 1 / len(other))):
+            middle = [np.quantile(sample, (0.1, 0.9)) for sample in (one, other)]
+            far.append(f"{name}: 8 of 10 in [{middle[0][0]:.3g}, {middle[0][1]:.3g}], out of fold [{middle[1][0]:.3g}, {middle[1][1]:.3g}]")
+    if far:
+        yield Problem("warning", f"{_many(far, 'column is', 'columns are')} spread otherwise than out of fold", examples(far))
 
 
 def _values(answers: pd.DataFrame) -> np.ndarray:

@@ -64,10 +64,15 @@ def facts_path(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".csv") + ".json")
 
 
-def upload_message(origin: Origin) -> str:
-    """`cv=0.9123 git=abc1234 run=NAME`: short, and enough to find the run of a submission on the leaderboard again."""
-    parts = {"cv": None if origin.cv is None else f"{origin.cv:.4f}", "git": origin.git, "run": "+".join(origin.runs)}
+def upload_message(origin: Origin, file_id: str = "") -> str:
+    """`cv=0.9123 git=abc1234 run=NAME file=1a2b3c4d5e`: enough to find the run, and the file, of a submission on the leaderboard again."""
+    parts = {"cv": None if origin.cv is None else f"{origin.cv:.4f}", "git": origin.git, "run": "+".join(origin.runs), "file": file_id}
     return " ".join(f"{name}={value}" for name, value in parts.items() if value)
+
+
+def file_id(path: Path) -> str:
+    """Ten hex digits of what the file holds: by it a submission is known among those at Kaggle."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:10]
 
 
 def upload_command(slug: str, path: Path, message: str) -> str:

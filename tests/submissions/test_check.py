@@ -240,6 +240,37 @@ def test_shares_far_from_those_out_of_fold(answer: Answer, kind: Kind) -> None:
     assert pd.Series(problems).str.fullmatch(rf"warning: {expected}.*").all(), problems
 
 
+def test_one_likeliest_class_though_the_numbers_differ() -> None:
+    competition = make_competition("multiclass", rows=30, metric="log_loss")
+    generator = np.random.default_rng(0)
+    probs = np.array([0.6, 0.2, 0.2]) + generator.uniform(-0.05, 0.05, (30, 3))
+    frame = submission_frame(
+        as_table(competition.test["id"].tolist(), probs / probs.sum(axis=1, keepdims=True), competition.task), competition
+    )
+    assert told(frame, competition) == ["warning: all 30 rows have the same likeliest class: 'cat (35% of the training rows)'"]
+    whales = make_competition("multiclass", rows=30, answer="ranked", classes=("w_1", "w_2", "w_3"), places=2, metric="map3")
+    lists = good(whales).assign(target=["w_1 w_2", "w_1 w_3"] * 15)
+    assert told(lists, whales) == ["warning: all 30 rows begin with the same class: 'w_1'"]
+
+
+def test_a_column_that_never_changes() -> None:
+    competition = make_competition("multilabel", rows=30, answer="probabilities", metric="roc_auc")
+    frame = good(competition).assign(rust="0.5")
+    assert told(frame, competition) == ["warning: 1 column has the same answer in all rows: 'rust (0.5)'"]
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_numbers_that_are_spread_otherwise_than_out_of_fold(kind: Kind) -> None:
+    """The mean agrees, and all predictions lie close to it."""
+    competition = make_competition(kind, rows=200)
+    oof = make_table(competition, seed=3)
+    mean = oof.to_numpy().mean(axis=0)
+    flat = as_table(oof.index, mean + (oof.to_numpy() - mean) / 20, competition.task)
+    (said,) = told(submission_frame(flat, competition), competition, oof)
+    assert "1 column is spread otherwise than out of fold: " in said
+    assert "8 of 10 in [" in said
+
+
 def test_shares_of_few_rows_say_nothing() -> None:
     oof = as_table(BINARY.test["id"].tolist(), np.tile([1.0, 0.0], (6, 1)), BINARY.task)
     assert told(good(BINARY), BINARY, oof) == []

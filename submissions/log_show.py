@@ -1,0 +1,73 @@
+"""The log as a table, a sentence and a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from competition.atomic import replacing
+from competition.console import say, table
+from competition.contest import Competition
+from competition.metrics import METRICS
+from submissions.log import Agreement, Submission, agreement
+
+SHORT = 40  # characters of a cell
+
+
+def show_log(rows: Sequence[Submission], contest: Competition, plot: Path) -> Agreement:
+    """Prints all submissions, and how well CV foretold the public score; from two on, draws it to `plot`."""
+    lines = [
+        [
+            row.time[:16].replace("T", " "),
+            str(row.ref or "?"),
+            _score(row.cv),
+            _score(row.public),
+            _score(row.private),
+            _short("+".join(row.runs) or row.message),
+            _short(", ".join(row.views)),
+            row.blend if len(row.runs) > 1 else "",
+            row.status + (f": {row.error}" if row.error else ""),
+        ]
+        for row in rows
+    ]
+    columns = ["time (UTC)", "number", "CV", "public", "private", "run", "views", "blend", "status"]
+    table(f"{contest.name}, {contest.metric}", columns, lines, right=(2, 3, 4))
+    found = agreement(rows)
+    if found.n > 1:
+        plot_log(rows, contest, found, plot)
+        correlations = f"; correlation {found.pearson:.2f}, of ranks {found.spearman:.2f}" if found.pearson == found.pearson else ""
+        say(f"public - CV: {found.gap:+.5f} ± {found.spread:.5f} over {found.n} submissions{correlations} ({plot})")
+    say(found.verdict)
+    return found
+
+
+def plot_log(rows: Sequence[Submission], contest: Competition, found: Agreement, path: Path) -> None:
+    """Draws CV against public score, a dot a submission, the newest marked, with the line on which both would be the same."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    pairs = [(row.cv, row.public, "+".join(row.runs)) for row in rows if row.cv is not None and row.public is not None]
+    cv, public = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    low, high = min(*cv, *public), max(*cv, *public)
+    axes.plot([low, high], [low, high], color="0.7", linewidth=1, label="public = CV")
+    axes.scatter(cv, public, s=36)
+    axes.scatter(cv[-1:], public[-1:], s=90, facecolors="none", edgecolors="C3", label="newest")
+    for x, y, name in pairs:
+        axes.annotate(_short(name), (x, y), xytext=(5, 4), textcoords="offset points", fontsize=7, color="0.3")
+    better = "higher" if METRICS[contest.metric].greater_is_better else "lower"
+    axes.set_xlabel(f"CV: out-of-fold {contest.metric} ({better} is better)")
+    axes.set_ylabel(f"public {contest.metric}")
+    told = f", correlation of ranks {found.spearman:.2f}" if found.spearman == found.spearman else ""
+    axes.set_title(f"{contest.name}: {len(pairs)} submissions{told}")
+    axes.legend(loc="best", fontsize=8)
+    with replacing(path) as part:
+        figure.savefig(part, format="png", dpi=110)
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:.5f}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHORT else text[: SHORT - 1] + "…"
