@@ -3,13 +3,14 @@
 python -m submissions check FILE       what a grader would refuse or punish
 python -m submissions submit FILE      checked, sent to Kaggle once, waited for: the public score beside CV
 python -m submissions log              all submissions with CV, public and private score; whether CV can be trusted; how many are left today
+python -m submissions pack RUN         for competitions that take notebooks: a dataset and a notebook, tried here without network; --push
 python -m submissions blend RUN RUN    each blend of the runs, scored out of fold; and a submission of their predictions
 """
 
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -157,6 +158,82 @@ def show_submissions(competition: Source = "", refresh: bool = True, plot: Path 
         return 0
     say("this is what was known before: Kaggle could not be asked")
     return fail(unasked)
+
+
+@app.command(name="pack")
+def pack_runs(
+    run: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = (),
+    /,
+    competition: Source = "",
+    output: Path | None = None,
+    user: str = "",
+    accelerator: Literal["none", "t4", "p100", "l4"] = "none",
+    notebook: bool = False,
+    views: str = "auto",
+    members: Literal["folds", "full", "both"] = "folds",
+    blend: str = "mean",
+    more: Annotated[tuple[str, ...], tyro.conf.arg(name="with", metavar="NAME")] = (),
+    python: str = "",
+    dry_run: bool = True,
+    share: float = 0.5,
+    hours: float = 9.0,
+    gib: float = 29.0,
+    hidden_rows: int = 0,
+    push: bool = False,
+    message: str = "",
+    runs: Path = Path("runs"),
+) -> int:
+    """A package for competitions that take notebooks only: weights, wheels and a notebook, tried here as Kaggle would run it.
+
+    Args:
+        run: Directories of one or more runs; none: the newest run of the competition that has a finished fold.
+        competition: A competition's name, directory or zip; empty: the one of the runs, else of competition.toml, else digits.
+        output: Where the package stands; none: RUNS/COMPETITION/package.
+        user: Your name at Kaggle; empty: the one beside your key, or filled in by --push.
+        accelerator: What the notebook runs on.
+        notebook: A notebook (.ipynb), not a script.
+        views: Test-time views, as for predict.py.
+        members: Which models of a run, as for predict.py.
+        blend: How several runs become one table, as for predict.py.
+        more: Further packages to pack as wheels: NAME or NAME==VERSION.
+        python: The Python of Kaggle's image, such as 3.11; empty: the one here.
+        dry_run: Try it: a clean environment, no network, another number of test images, and the CSV compared with ours.
+        share: Of the test images that the dry run's test has.
+        hours: What Kaggle allows a notebook.
+        gib: The memory that Kaggle's machine has.
+        hidden_rows: Images of the hidden test, to reckon its time by.
+        push: Upload dataset and notebook, wait for both, submit its output, wait for the score.
+        message: What stands before CV, git and run in the submission's message.
+        runs: Where the runs stand.
+    """
+    from competition.credentials import find_credentials
+    from competition.load import load
+    from folds.run import newest_run, read_run
+    from submissions import dry_run as trying
+    from submissions.assemble import settle_blend
+    from submissions.errors import SubmissionError
+    from submissions.origin import question_of
+    from submissions.pack import NOBODY, Packing, pack
+    from submissions.push import push as to_kaggle
+    from submissions.upload import PATIENCE
+
+    named = [read_run(one) for one in run]
+    contest = load(question_of(competition, named))
+    packed = named or newest_run(runs, contest.name)
+    flags = ("--views", views, "--members", members, "--blend", blend)
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    how = Packing(user or find_credentials().user or NOBODY, accelerator, notebook, flags, python or here, more)
+    package = pack(packed, contest, output or runs / contest.name / "package", how)
+    if dry_run and how.python != here:
+        raise SubmissionError(f"--python {how.python}: the dry run needs the Python of the wheels, and this is {here}: --no-dry-run")
+    if dry_run:
+        done = trying.dry_run(package, contest, package.directory / "dry-run", share, pace=hidden_rows > 0)
+        if not trying.report(done, contest, hours, gib, hidden_rows):
+            raise SubmissionError(f"{package.directory}: the dry run is not what it should be; nothing was pushed")
+    if not push:
+        return 0
+    cv = settle_blend(packed, contest, blend).trial.nested.value
+    return to_kaggle(package, contest, cv, message, runs, PATIENCE)
 
 
 @app.command(name="blend")
