@@ -97,7 +97,8 @@ def submit_file(
     from competition.load import load
     from submissions.errors import SubmissionError
     from submissions.origin import facts_of, question_of, runs_of
-    from submissions.upload import PATIENCE, entry_of, upload
+    from submissions.send import PATIENCE
+    from submissions.upload import entry_of, upload
 
     try:
         patience = replace(PATIENCE, scored=seconds_of(wait))
@@ -135,7 +136,7 @@ def show_submissions(competition: Source = "", refresh: bool = True, plot: Path 
     from competition.settings import competition_config
     from submissions.log import log_path, merged, read_log, record
     from submissions.log_show import show_log
-    from submissions.upload import PATIENCE
+    from submissions.send import PATIENCE
 
     contest = load(competition_config(competition))
     log = log_path(runs, contest.name)
@@ -180,6 +181,7 @@ def pack_runs(
     gib: float = 29.0,
     hidden_rows: int = 0,
     push: bool = False,
+    again: bool = False,
     message: str = "",
     runs: Path = Path("runs"),
 ) -> int:
@@ -203,6 +205,7 @@ def pack_runs(
         gib: The memory that Kaggle's machine has.
         hidden_rows: Images of the hidden test, to reckon its time by.
         push: Upload dataset and notebook, wait for both, submit its output, wait for the score.
+        again: Push a package that was submitted before.
         message: What stands before CV, git and run in the submission's message.
         runs: Where the runs stand.
     """
@@ -210,12 +213,12 @@ def pack_runs(
     from competition.load import load
     from folds.run import newest_run, read_run
     from submissions import dry_run as trying
-    from submissions.assemble import settle_blend
+    from submissions.assemble import cv_of, out_of_fold, settle_blend
     from submissions.errors import SubmissionError
     from submissions.origin import question_of
     from submissions.pack import NOBODY, Packing, pack
     from submissions.push import push as to_kaggle
-    from submissions.upload import PATIENCE
+    from submissions.send import PATIENCE
 
     named = [read_run(one) for one in run]
     contest = load(question_of(competition, named))
@@ -232,8 +235,8 @@ def pack_runs(
             raise SubmissionError(f"{package.directory}: the dry run is not what it should be; nothing was pushed")
     if not push:
         return 0
-    cv = settle_blend(packed, contest, blend).trial.nested.value
-    return to_kaggle(package, contest, cv, message, runs, PATIENCE)
+    blending = settle_blend(packed, contest, blend)
+    return to_kaggle(package, contest, cv_of(blending, out_of_fold(blending, contest)[0]), message, runs, PATIENCE, again)
 
 
 @app.command(name="blend")

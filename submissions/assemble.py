@@ -59,6 +59,11 @@ def out_of_fold(blending: Blending, contest: Competition) -> tuple[Decision | No
     return decision, decided(oof, contest, decision)
 
 
+def cv_of(blending: Blending, decision: Decision | None) -> float:
+    """The out-of-fold score of the blend, its answers decided."""
+    return blending.trial.nested.value if decision is None else decision.nested
+
+
 def assemble(
     blending: Blending, tables: Mapping[str, pd.DataFrame], contest: Competition, views: tuple[str, ...], output: Path | None
 ) -> Path:
@@ -73,7 +78,7 @@ def assemble(
     if decision is not None:
         say(decision.report(contest.metric))
     table = decided(blend(tables, contest.task, trial.used, trial.values), contest, decision)
-    cv = trial.nested.value if decision is None else decision.nested
+    cv = cv_of(blending, decision)
     origin = Origin(
         runs=tuple(tables),
         views=views,

@@ -100,9 +100,7 @@ def report(done: DryRun, contest: Competition, hours: float, gib: float, hidden_
     expected = done.seconds
     if done.each is not None:
         expected += done.each * max(0, hidden_rows - done.test_rows)
-        say(
-            f"  each further image: {done.each * 1000:,.1f} ms; a test of {hidden_rows:,} would take about {expected / 3600:.1f} h at this pace"
-        )
+        say(f"  each further image takes {done.each * 1000:,.1f} ms: a test of {hidden_rows:,} would take about {expected / 3600:.1f} h")
     same = f"{done.rows:,} rows" if not done.differs else f"{done.differs:,} of {done.rows:,} rows differ"
     say(f"  its CSV is {'ours' if not done.differs else 'NOT ours'}: {same} ({done.csv})")
     return not done.differs and expected <= hours * 3600 and done.gib <= gib

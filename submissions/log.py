@@ -112,7 +112,9 @@ class Agreement:
 
 def agreement(rows: Iterable[Submission]) -> Agreement:
     """How well CV foretold the public score. A file that was sent twice counts once."""
-    pairs = {row.id or str(row.ref): (row.cv, row.public) for row in rows if row.cv is not None and row.public is not None}
+    pairs = {
+        row.id.partition(".")[0] or str(row.ref): (row.cv, row.public) for row in rows if row.cv is not None and row.public is not None
+    }
     cv, public = np.array(list(pairs.values()), dtype=float).reshape(-1, 2).T
     n, nan = len(cv), float("nan")
     gap = float(np.mean(public - cv)) if n else nan

@@ -14,22 +14,20 @@ SHORT = 40  # characters of a cell
 
 def show_log(rows: Sequence[Submission], contest: Competition, plot: Path) -> Agreement:
     """Prints all submissions, and how well CV foretold the public score; from two on, draws it to `plot`."""
-    lines = [
-        [
-            row.time[:16].replace("T", " "),
-            str(row.ref or "?"),
-            _score(row.cv),
-            _score(row.public),
-            _score(row.private),
-            _short("+".join(row.runs) or row.message),
-            _short(", ".join(row.views)),
-            row.blend if len(row.runs) > 1 else "",
-            row.status + (f": {row.error}" if row.error else ""),
-        ]
-        for row in rows
-    ]
-    columns = ["time (UTC)", "number", "CV", "public", "private", "run", "views", "blend", "status"]
-    table(f"{contest.name}, {contest.metric}", columns, lines, right=(2, 3, 4))
+    cells = {
+        "time (UTC)": [row.time[:16].replace("T", " ") for row in rows],
+        "number": [str(row.ref or "?") for row in rows],
+        "CV": [_score(row.cv) for row in rows],
+        "public": [_score(row.public) for row in rows],
+        "private": [_score(row.private) for row in rows],
+        "run": [_short("+".join(row.runs) or row.message) for row in rows],
+        "views": [_short(", ".join(row.views)) for row in rows],
+        "blend": [row.blend if len(row.runs) > 1 else "" for row in rows],
+        "status": [row.status + (f": {row.error}" if row.error else "") for row in rows],
+    }
+    shown = {name: column for name, column in cells.items() if any(column)}  # no room is taken by what no row has
+    right = tuple(place for place, name in enumerate(shown) if name in ("number", "CV", "public", "private"))
+    table(f"{contest.name}, {contest.metric}", list(shown), [list(line) for line in zip(*shown.values(), strict=True)], right)
     found = agreement(rows)
     if found.n > 1:
         plot_log(rows, contest, found, plot)

@@ -1,5 +1,6 @@
 """A package at Kaggle: the dataset, then the notebook, then its output as a submission, each when the one before it is ready."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,33 +13,67 @@ from competition.ask_kaggle import ask
 from competition.atomic import write_json
 from competition.console import say
 from competition.contest import Competition
+from competition.credentials import warn
 from competition.kaggle_failures import answer, explained, may_be_tried_again
 from folds.run import git_commit
+from submissions.awaited import awaited
 from submissions.errors import SubmissionError
 from submissions.log import Submission, found, log_path
-from submissions.offline import OUTPUT
+from submissions.offline import MARK, OUTPUT
 from submissions.pack import NOBODY, Package
-from submissions.upload import SLOWEST_BYTES_PER_SECOND, Patience, alone, asked, awaited, noted, send
+from submissions.send import Patience, alone, asked, noted, send
+from submissions.upload import MOST_RUNS, MOST_SAID, SLOWEST_BYTES_PER_SECOND
 
 READY, FAILED_DATASETS = "ready", ("failed", "deleted")
 DONE, FAILED_KERNELS = "COMPLETE", ("ERROR", "CANCEL_ACKNOWLEDGED", "CANCEL_REQUESTED")
 
 
 def push(
-    package: Package, contest: Competition, cv: float | None, said: str, runs: Path, patience: Patience, longest: float = 12 * 3600.0
+    package: Package,
+    contest: Competition,
+    cv: float | None,
+    said: str,
+    runs: Path,
+    patience: Patience,
+    again: bool = False,
+    longest: float = 12 * 3600.0,
 ) -> int:
     """The exit code, as `upload` gives it: the dataset is uploaded and waited for, the notebook run and waited for, its CSV submitted.
 
-    longest: seconds that the dataset, and the notebook, may take.
+    again: also a package that was submitted before. longest: seconds that the dataset, and the notebook, may take.
 
     Raises: SubmissionError, CompetitionError with cause and remedy.
     """
-    slug = contest.name
+    slug, log = contest.name, log_path(runs, contest.name)
+    warn()
     package = named(package, answer(asked("whoami", patience), slug)["user"])
-    with alone(log_path(runs, slug)):
-        version = _run_notebook(package, slug, patience, longest)
-        entry = _submitted(package, version, slug, cv, said, runs, patience)
-    return awaited(log_path(runs, slug), entry, contest, patience)
+    entry = entry_of(package, cv, said)
+    with alone(log):
+        before = found(answer(asked("listed", patience, competition=slug, pages=1), slug), entry.id)
+        if before and not again:
+            say(f"this package was submitted before, as {before[0]['ref']}: it is not pushed a second time (--again does)")
+            entry = noted(log, entry, before[0])
+        else:
+            if before:
+                entry = replace(entry, message=f"{entry.message}.{len(before) + 1}", id=f"{entry.id}.{len(before) + 1}")
+            version = _run_notebook(package, slug, patience, longest)
+            say(f'submitting {OUTPUT} of version {version}: "{entry.message}"')
+            entry = send(entry, slug, log, patience, patience.call, "submit_code", file=OUTPUT, kernel=package.id, version=version)
+    return awaited(log, entry, contest, patience)
+
+
+def entry_of(package: Package, cv: float | None, said: str) -> Submission:
+    """The submission as it is before it is sent, with its message. Its id is made of weights, settings and the code's commit."""
+    facts = json.loads((package.dataset / MARK).read_text(encoding="utf-8"))
+    names, git = tuple(Path(run).name for run in facts["runs"]), git_commit()
+    digest = hashlib.sha256(git.encode())
+    for path in sorted(package.dataset.iterdir()):
+        if path.suffix != ".whl" and path.name != "dataset-metadata.json":  # these two differ each time, or by whose package it is
+            digest.update(path.name.encode() + path.read_bytes())
+    number = digest.hexdigest()[:10]
+    words = {"cv": None if cv is None else f"{cv:.5f}", "git": git, "run": "+".join(names)[:MOST_RUNS], "file": number}
+    message = " ".join([*said[:MOST_SAID].split(), *(f"{name}={value}" for name, value in words.items() if value)])
+    return Submission(number, time=datetime.now(UTC).isoformat(timespec="seconds"), cv=cv, runs=names, message=message)
 
 
 def named(package: Package, user: str) -> Package:
@@ -89,23 +124,6 @@ def _run_notebook(package: Package, slug: str, patience: Patience, longest: floa
     return pushed["version"]
 
 
-def _submitted(package: Package, version: int, slug: str, cv: float | None, said: str, runs: Path, patience: Patience) -> Submission:
-    """The submission of a version of the notebook, new or as it was found."""
-    facts = json.loads((package.dataset / "podium-package.json").read_text(encoding="utf-8"))
-    names = tuple(Path(run).name for run in facts["runs"])
-    number = f"{package.name}-v{version}"
-    words = {"cv": None if cv is None else f"{cv:.5f}", "git": git_commit(), "run": "+".join(names)[:100], "file": number}
-    message = " ".join([*said[:200].split(), *(f"{name}={value}" for name, value in words.items() if value)])
-    entry = Submission(number, time=datetime.now(UTC).isoformat(timespec="seconds"), cv=cv, runs=names, message=message)
-    log = log_path(runs, slug)
-    before = found(answer(asked("listed", patience, competition=slug, pages=1), slug), number)
-    if before:
-        say(f"version {version} was submitted before, as {before[0]['ref']}: it is not sent a second time")
-        return noted(log, entry, before[0])
-    say(f'submitting {OUTPUT} of version {version}: "{message}"')
-    return send(entry, slug, log, patience, patience.call, "submit_code", file=OUTPUT, kernel=package.id, version=version)
-
-
 def _status(verb: str, patience: Patience, slug: str, **words: Any) -> dict[str, Any]:
     """What it says; an empty status where Kaggle could not be asked just now."""
     reply = ask(verb, patience.call, **words)
@@ -120,6 +138,6 @@ def _until(stands: Callable[[], bool], patience: Patience, longest: float, what:
     wait = patience.polls[-1]
     while not stands():
         if monotonic() > until:
-            raise SubmissionError(f"{what} after {longest / 3600:.1f} h: see https://www.kaggle.com; the same command goes on")
+            raise SubmissionError(f"{what} after {longest / 3600:.1f} h: see https://www.kaggle.com/code; the same command begins anew")
         wait = next(waits, wait)
         sleep(wait)

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from submissions.write import upload_command
+from tests.submissions.kaggle_endpoint import lead_to, serving
 
 ROOT = Path(__file__).parent.parent
 CLASSES = ("circle", "stripes", "plain")
@@ -22,6 +23,13 @@ CLASSES = ("circle", "stripes", "plain")
 
 def script(name: str, *flags: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(ROOT / name), *flags], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def front_door(*words: str, cwd: Path) -> str:
+    """What `python -m submissions` says."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "submissions", *words]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 def picture(kind: str, rng: np.random.Generator) -> np.ndarray:
@@ -98,6 +106,25 @@ def test_a_competition_becomes_a_checked_submission(competition: Path, trained: 
         check=True,
     )
     assert run.name in shown.stdout
+
+
+def test_a_submission_is_sent_and_the_log_shows_its_score_beside_cv(
+    competition: Path, trained: subprocess.CompletedProcess[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """predict.py --submit, then the front door, as a user does it; the real kaggle client, an endpoint on this machine."""
+    with serving(slug="shapes") as endpoint:
+        lead_to(endpoint, tmp_path / "home", monkeypatch)
+        done = script("predict.py", "--competition", "shapes.zip", "--output", "sent.csv", "--submit", "end to end", cwd=competition)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (received,) = endpoint.submissions
+        assert received["content"] == (competition / "sent.csv").read_bytes()
+        facts = json.loads((competition / "sent.json").read_text(encoding="utf-8"))
+        assert f"public accuracy 0.90000, out of fold {facts['cv']:.5f}" in done.stdout
+        assert facts["public"] == 0.9
+        shown = front_door("log", "--competition", "shapes.zip", cwd=competition)
+        assert f"{facts['cv']:.5f}  0.90000" in shown
+        assert "4 submissions are left today" in shown
+    assert "sent.csv: fine (shapes: 31 rows, label, accuracy)" in front_door("check", "sent.csv", cwd=competition)
 
 
 def test_a_finished_fold_is_not_trained_again(competition: Path, trained: subprocess.CompletedProcess[str]) -> None:

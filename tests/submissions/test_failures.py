@@ -13,8 +13,10 @@ import pytest
 from competition.console import guarded
 from competition.contest import Competition
 from competition.download import download
+from submissions.awaited import PENDING
 from submissions.format import submission_frame
-from submissions.upload import PENDING, Patience, upload
+from submissions.send import Patience
+from submissions.upload import upload
 from submissions.write import Origin, file_id, write
 from tests.builders import make_competition, make_table
 from tests.submissions.failures import CASES, CHANGING, prepared

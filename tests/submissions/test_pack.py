@@ -130,6 +130,7 @@ def run(*command: str, cwd: Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_packed_digits_predicts_offline_as_it_does_here(tmp_path: Path) -> None:
     fast = ("--folds.count", "2", "--optim.epochs", "2", "--model.backbone", "small/resnet9-8")
     run(str(ROOT / "train.py"), "--competition", "digits", "--fold", "all", *fast, cwd=tmp_path)

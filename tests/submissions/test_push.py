@@ -9,10 +9,10 @@ import pytest
 from competition.atomic import write_json
 from competition.errors import InputError
 from submissions.errors import SubmissionError
-from submissions.log import log_path, read_log
+from submissions.log import log_path, read_log, words_of
 from submissions.offline import MARK
 from submissions.pack import NOBODY, Package, dataset_metadata, kernel_metadata, package_name, write_notebook, write_script
-from submissions.push import named, push
+from submissions.push import entry_of, named, push
 from tests.submissions.kaggle_endpoint import USER, Drops, Fails, Tree, lead_to, serving
 from tests.submissions.test_failures import CONTEST, QUICK
 
@@ -57,22 +57,29 @@ def test_dataset_and_notebook_are_uploaded_waited_for_and_submitted(
         assert (submission["kernelOwner"], submission["kernelSlug"], submission["kernelVersion"]) == (*name.split("/"), 1)
         assert submission["fileName"] == "submission.csv"
         assert "offline cv=0.91000" in submission["submissionDescription"]
-        assert submission["submissionDescription"].endswith("run=base-1a2b3c file=leaf-diseases-base-1a2b3c-v1")
+        assert submission["submissionDescription"].endswith(f"run=base-1a2b3c file={entry_of(package, None, '').id}")
     assert "public accuracy 0.90000, out of fold 0.91000" in capsys.readouterr().out
     (row,) = read_log(log_path(Path("runs"), CONTEST.name))
     assert (row.public, row.cv, row.runs) == (0.9, 0.91, ("base-1a2b3c",))
 
 
-def test_a_second_push_is_a_new_version_and_a_lost_answer_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_answer_is_looked_up_and_a_package_is_submitted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with serving(slug=CONTEST.name) as endpoint:
         lead_to(endpoint, tmp_path / "home", monkeypatch)
         endpoint.datasets[f"{USER}/leaf-diseases-base-1a2b3c"] = [{}]
         endpoint.trouble["CreateCodeSubmission"].append(Drops(accepted=True))
-        assert push(packed(tmp_path), CONTEST, None, "", Path("runs"), QUICK) == 0
+        package = packed(tmp_path)
+        for _ in range(2):
+            assert push(package, CONTEST, None, "", Path("runs"), QUICK) == 0
         assert len(endpoint.of("CreateDataset")) == 0
         assert len(endpoint.of("CreateDatasetVersion")) == 1
         assert len(endpoint.submissions) == len(endpoint.of("CreateCodeSubmission")) == 1
+        assert push(package, CONTEST, None, "", Path("runs"), QUICK, again=True) == 0
+        assert [words_of(made["description"])["file"] for made in endpoint.submissions] == [
+            f"{entry_of(package, None, '').id}{again}" for again in (".2", "")
+        ]
+        assert [call["kernelVersion"] for call in endpoint.of("CreateCodeSubmission")] == [1, 2]
 
 
 WRONG: dict[str, tuple[Tree, str]] = {

@@ -18,7 +18,8 @@ from submissions.__main__ import main
 from submissions.errors import SubmissionError
 from submissions.format import csv_text, submission_frame
 from submissions.log import log_path, read_log, words_of
-from submissions.upload import alone, entry_of, upload
+from submissions.send import alone
+from submissions.upload import entry_of, upload
 from submissions.write import facts_path, file_id
 from tests.builders import make_table
 from tests.submissions.kaggle_endpoint import TOKEN, Hangs, lead_to, serving

@@ -1,0 +1,111 @@
+"""What is sent to Kaggle goes once: tried again where it was surely not accepted, looked up where it may have been.
+
+A submission carries the id of its file in its message (file=1a2b3c4d5e), by which it is found in the list at Kaggle.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import sleep
+from typing import Any, get_args
+
+from filelock import FileLock, Timeout
+
+from competition.ask_kaggle import Reply, ask
+from competition.console import say
+from competition.kaggle_failures import answer, explained, may_be_tried_again, told
+from submissions.errors import SubmissionError
+from submissions.log import Status, Submission, record, words_of
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long Kaggle is waited for, seconds."""
+
+    call: float = 60.0  # for the answer to one question
+    retries: tuple[float, ...] = (5.0, 20.0)  # before what was surely not accepted is sent again
+    read_back: tuple[float, ...] = (2.0, 10.0, 30.0)  # before the list is read, after an answer was lost
+    polls: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # before a score is asked for; the last one again and again
+    scored: float = 600.0  # for the score in all
+
+
+PATIENCE = Patience()
+
+
+@contextmanager
+def alone(log: Path) -> Iterator[None]:
+    """Within it no other process of this machine sends a submission of the competition.
+
+    Raises: SubmissionError where one does.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(log.with_suffix(".sending.lock")).acquire(timeout=0):
+            yield
+    except Timeout:
+        raise SubmissionError(f"{log.parent}: another process is submitting to this competition; wait for it") from None
+
+
+def send(entry: Submission, slug: str, log: Path, patience: Patience, seconds: float, verb: str, **words: Any) -> Submission:
+    """The submission with its number, recorded. What was surely not accepted is sent again; what may have been is looked up.
+
+    verb, words: of kaggle_child.VERBS, without competition and message. seconds: what it may take.
+    """
+    waits = iter(patience.retries)
+    while True:
+        reply = ask(verb, seconds, competition=slug, message=entry.message, **words)
+        if reply.failure is None and reply.answer["ref"]:
+            entry = noted(log, entry, {"ref": reply.answer["ref"], "status": "pending"})
+            if reply.interrupted:
+                say(f"submission {entry.ref} is at Kaggle all the same")
+                raise KeyboardInterrupt
+            return entry
+        if reply.failure is None or reply.may_be_accepted:
+            return noted(log, entry, _read_back(entry, slug, log, patience, reply.interrupted))
+        wait = next(waits, None)
+        if wait is None or not may_be_tried_again(reply.failure):
+            answer(reply, slug)
+        say(f"{told(reply.failure, slug).partition(chr(10))[0].rstrip('.')}; once more in {wait:g} s")
+        sleep(wait or 0)
+
+
+def _read_back(entry: Submission, slug: str, log: Path, patience: Patience, interrupted: bool) -> dict[str, Any]:
+    """The submission whose answer was lost, from the list at Kaggle.
+
+    Raises: SubmissionError where it is not there.
+    """
+    record(log, [entry])
+    if interrupted:
+        say("whether it was accepted is not known; the same command looks for it, and does not send it twice")
+        raise KeyboardInterrupt
+    say("the answer was lost: looking for the submission in the list")
+    was_listed = False
+    for wait in patience.read_back:
+        sleep(wait)
+        reply = ask("listed", patience.call, competition=slug, pages=1)
+        was_listed = was_listed or reply.failure is None
+        if ours := [one for one in reply.answer or [] if words_of(one["message"]).get("file") == entry.id]:
+            return ours[0]
+    raise SubmissionError(explained("answer lost" if was_listed else "answer and list lost", slug, id=entry.id))
+
+
+def noted(log: Path, entry: Submission, at_kaggle: dict[str, Any]) -> Submission:
+    """The submission with what Kaggle says of it, recorded."""
+    news = {name: at_kaggle[name] for name in ("ref", "status", "public", "private", "error", "time") if name in at_kaggle}
+    if news.get("status", "pending") not in get_args(Status):
+        news["status"] = "pending"
+    entry = replace(entry, **news)
+    record(log, [entry])
+    return entry
+
+
+def asked(verb: str, patience: Patience, **words: Any) -> Reply:
+    """The reply to a question that changes nothing, asked again where that may help."""
+    waits = iter(patience.retries)
+    while True:
+        reply = ask(verb, patience.call, **words)
+        wait = next(waits, None)
+        if reply.failure is None or wait is None or not may_be_tried_again(reply.failure):
+            return reply
+        sleep(wait)
