@@ -80,14 +80,22 @@ def _read_back(entry: Submission, slug: str, log: Path, patience: Patience, inte
         say("whether it was accepted is not known; the same command looks for it, and does not send it twice")
         raise KeyboardInterrupt
     say("the answer was lost: looking for the submission in the list")
+    ours, was_listed = in_list(entry, slug, patience)
+    if ours is None:
+        raise SubmissionError(explained("answer lost" if was_listed else "answer and list lost", slug, id=entry.id))
+    return ours
+
+
+def in_list(entry: Submission, slug: str, patience: Patience) -> tuple[dict[str, Any] | None, bool]:
+    """The submission from the list at Kaggle, looked for several times, None where it is not there; and whether the list could be had."""
     was_listed = False
     for wait in patience.read_back:
         sleep(wait)
         reply = ask("listed", patience.call, competition=slug, pages=1)
         was_listed = was_listed or reply.failure is None
         if ours := [one for one in reply.answer or [] if words_of(one["message"]).get("file") == entry.id]:
-            return ours[0]
-    raise SubmissionError(explained("answer lost" if was_listed else "answer and list lost", slug, id=entry.id))
+            return ours[0], True
+    return None, was_listed
 
 
 def noted(log: Path, entry: Submission, at_kaggle: dict[str, Any]) -> Submission:

@@ -17,7 +17,7 @@ from submissions.check import check
 from submissions.errors import SubmissionError
 from submissions.log import Submission, found, log_path, read_log
 from submissions.origin import facts_of
-from submissions.send import PATIENCE, Patience, alone, asked, noted, send
+from submissions.send import PATIENCE, Patience, alone, asked, in_list, noted, send
 from submissions.write import file_id
 
 SLOWEST_BYTES_PER_SECOND = 50_000  # an upload that is slower is given up
@@ -43,7 +43,11 @@ def _sent_once(file: Path, contest: Competition, said: str, log: Path, patience:
     """The submission of the file, new or as it was found."""
     slug, entry = contest.name, entry_of(file, said)
     seen = answer(asked("look", patience, competition=slug), slug)
-    before = found(seen["submissions"], entry.id) or [asdict(row) for row in read_log(log) if row.ref and row.id == entry.id]
+    logged = [row for row in read_log(log) if row.id == entry.id]
+    before = found(seen["submissions"], entry.id) or [asdict(row) for row in logged if row.ref]
+    if not before and logged:
+        say("it was sent before and its answer was lost: looking whether it has come meanwhile")
+        before = [one for one in in_list(entry, slug, patience)[:1] if one]
     if before and not again:
         entry = noted(log, entry, before[0])
         say(f"{file} was submitted before, as {entry.ref} ({entry.time}): it is not sent a second time (--again does)")

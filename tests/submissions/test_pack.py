@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -17,18 +18,19 @@ import pytest
 
 from competition.config import CompetitionConfig
 from competition.load import load
+from competition.settings import competition_config
 from submissions.dry_run import differing, network_off, plain
 from submissions.errors import SubmissionError
 from submissions.lay_out import lay_out
-from submissions.pack import competition_toml
+from submissions.pack import SOURCE_MARK, competition_toml
 from submissions.wheels import IMAGE, LACKING
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(params=["zip", "directory", "pixels"])
+@pytest.fixture(params=["zip", "directory", "archives", "pixels"])
 def competition(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A competition of 30 + 12 images: as a zip, as a directory, as pixels in tables whose test has no ids."""
+    """A competition of 30 + 12 images: as a zip, as a directory, as one with archives in it, as pixels in tables whose test has no ids."""
     generator = np.random.default_rng(0)
     names = {part: [f"{part}{number:03d}" for number in range(count)] for part, count in (("train", 30), ("test", 12))}
     tables = {
@@ -54,6 +56,9 @@ def competition(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     for name, content in files.items():
         (where / name).parent.mkdir(parents=True, exist_ok=True)
         (where / name).write_bytes(content)
+    for part in ("train", "test") if request.param == "archives" else ():
+        shutil.make_archive(str(where / part), "zip", where / part)
+        shutil.rmtree(where / part)
     if request.param != "zip":
         return where
     with zipfile.ZipFile(tmp_path / "animals.zip", "w") as archive:
@@ -62,11 +67,15 @@ def competition(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "animals.zip"
 
 
-def test_a_test_of_another_size_is_laid_out(competition: Path, tmp_path: Path) -> None:
+def test_a_test_of_another_size_is_laid_out(competition: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it is the same competition for who asks by the competition.toml of the package."""
     contest = load(CompetitionConfig(source=str(competition)))
     laid = tmp_path / "input" / "animals"
     assert lay_out(contest, laid, 0.5) == 6
-    found = load(CompetitionConfig(source=str(laid)))
+    monkeypatch.chdir(tmp_path)
+    Path("competition.toml").write_text(competition_toml(contest).replace(SOURCE_MARK, json.dumps(str(laid))))
+    found = load(competition_config(str(laid)))
+    assert (found.task, found.metric, found.name) == (contest.task, contest.metric, contest.name)
     assert set(found.test["id"]) < set(contest.test["id"])
     assert (len(found.test), len(found.submission.rows), len(found.train)) == (6, 6, len(contest.train))
     one = found.test.iloc[3]

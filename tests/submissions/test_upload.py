@@ -22,7 +22,7 @@ from submissions.send import alone
 from submissions.upload import entry_of, upload
 from submissions.write import facts_path, file_id
 from tests.builders import make_table
-from tests.submissions.kaggle_endpoint import TOKEN, Hangs, lead_to, serving
+from tests.submissions.kaggle_endpoint import TOKEN, Drops, Hangs, lead_to, serving
 from tests.submissions.test_failures import CONTEST, QUICK, written
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +88,26 @@ def test_again_sends_the_same_file_with_another_id(tmp_path: Path, monkeypatch: 
         ids = [words_of(made["description"])["file"] for made in endpoint.submissions]
         assert ids == [f"{file_id(file)}.2", file_id(file)]
     assert [row.ref for row in read_log(log_path(Path("runs"), CONTEST.name))] == [1000, 1001]
+
+
+def test_a_submission_that_comes_late_is_not_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The answer is lost, and the list lacks it for a while, also when the same command is given again."""
+    monkeypatch.chdir(tmp_path)
+    file = written(tmp_path)
+    with serving(slug=CONTEST.name, late=4) as endpoint:
+        lead_to(endpoint, tmp_path / "home", monkeypatch)
+        endpoint.trouble["CreateSubmission"] = [Drops(accepted=True)]
+        with pytest.raises(SubmissionError, match=r"the answer was lost, and the submission is not in the list \(file=[0-9a-f]{10}\)"):
+            upload(file, CONTEST, "", Path("runs"), QUICK)
+        (row,) = read_log(log_path(Path("runs"), CONTEST.name))
+        assert (row.status, row.ref) == ("unknown", 0)
+        assert upload(file, CONTEST, "", Path("runs"), QUICK) == 0
+        assert "looking whether it has come meanwhile" in capsys.readouterr().out
+        assert len(endpoint.of("CreateSubmission")) == 1
+    (row,) = read_log(log_path(Path("runs"), CONTEST.name))
+    assert (row.status, row.public) == ("complete", 0.9)
 
 
 def test_two_processes_do_not_send_at_once(tmp_path: Path) -> None:
