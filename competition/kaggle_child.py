@@ -150,6 +150,19 @@ def dataset_status(api: Any, ask: Words) -> Words:
     return {"status": api.dataset_status(ask["id"])}
 
 
+def dataset_files(api: Any, ask: Words) -> list[str]:
+    """The names of a dataset's files. The client leaves out those whose upload failed, and says nothing."""
+    names: list[str] = []
+    token = None
+    for _ in range(MOST_PAGES):
+        page = api.dataset_list_files(ask["id"], page_token=token, page_size=PAGE)
+        names += [file.name for file in page.files or []]
+        token = page.next_page_token
+        if not token:
+            break
+    return names
+
+
 def kernel(api: Any, ask: Words) -> Words:
     """The version of the notebook that was pushed and is being run, its errors, and the sources that Kaggle does not know."""
     made = api.kernels_push(ask["folder"])
@@ -242,6 +255,7 @@ VERBS: dict[str, Callable[[Any, Words], Any]] = {
     "whoami": whoami,
     "dataset": dataset,
     "dataset_status": dataset_status,
+    "dataset_files": dataset_files,
     "kernel": kernel,
     "kernel_status": kernel_status,
 }

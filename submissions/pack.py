@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -73,11 +73,11 @@ def pack(runs: Sequence[Run], contest: Competition, directory: Path, how: Packin
 
     Raises: SubmissionError where a wheel cannot be had, or the directory holds something else.
     """
-    name = package_name(contest.name, [run.name for run in runs])
-    package = Package(directory, name, how.user, contest.name)
-    if directory.exists() and any(directory.iterdir()) and not (package.dataset / MARK).is_file():
+    if directory.exists() and any(directory.iterdir()) and not (directory / "dataset" / MARK).is_file():
         raise SubmissionError(f"{directory}: holds something that is no package; --output another directory")
-    shutil.rmtree(directory, ignore_errors=True)
+    name = package_name(contest.name, [run.name for run in runs])
+    package = Package(directory.with_name(f".{directory.name}.part"), name, how.user, contest.name)
+    shutil.rmtree(package.directory, ignore_errors=True)
     package.dataset.mkdir(parents=True)
     package.kernel.mkdir()
     places: dict[str, str] = {}
@@ -103,6 +103,9 @@ def pack(runs: Sequence[Run], contest: Competition, directory: Path, how: Packin
     write_json(package.dataset / "dataset-metadata.json", dataset_metadata(package))
     code = write_notebook(package.kernel) if how.notebook else write_script(package.kernel)
     write_json(package.kernel / "kernel-metadata.json", kernel_metadata(package, how.accelerator, code))
+    shutil.rmtree(directory, ignore_errors=True)
+    package.directory.rename(directory)
+    package = replace(package, directory=directory)
     size = sum(path.stat().st_size for path in package.dataset.iterdir())
     say(f"{directory}: {len(runs)} run{'s' * (len(runs) > 1)}, {len(wheels)} wheels, {size / 1e6:,.0f} MB; {package.kernel / code}")
     return package

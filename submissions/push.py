@@ -14,6 +14,7 @@ from competition.atomic import write_json
 from competition.console import say
 from competition.contest import Competition
 from competition.credentials import warn
+from competition.errors import examples
 from competition.kaggle_failures import answer, explained, may_be_tried_again
 from folds.run import git_commit
 from submissions.awaited import awaited
@@ -66,6 +67,7 @@ def entry_of(package: Package, cv: float | None, said: str) -> Submission:
     """The submission as it is before it is sent, with its message. Its id is made of weights, settings and the code's commit."""
     facts = json.loads((package.dataset / MARK).read_text(encoding="utf-8"))
     names, git = tuple(Path(run).name for run in facts["runs"]), git_commit()
+    flags = dict(zip(facts.get("flags", [])[::2], facts.get("flags", [])[1::2], strict=True))
     digest = hashlib.sha256(git.encode())
     for path in sorted(package.dataset.iterdir()):
         if path.suffix != ".whl" and path.name != "dataset-metadata.json":  # these two differ each time, or by whose package it is
@@ -73,7 +75,8 @@ def entry_of(package: Package, cv: float | None, said: str) -> Submission:
     number = digest.hexdigest()[:10]
     words = {"cv": None if cv is None else f"{cv:.5f}", "git": git, "run": "+".join(names)[:MOST_RUNS], "file": number}
     message = " ".join([*said[:MOST_SAID].split(), *(f"{name}={value}" for name, value in words.items() if value)])
-    return Submission(number, time=datetime.now(UTC).isoformat(timespec="seconds"), cv=cv, runs=names, message=message)
+    now, views = datetime.now(UTC).isoformat(timespec="seconds"), (flags.get("--views", ""),)
+    return Submission(number, time=now, cv=cv, runs=names, views=views, blend=flags.get("--blend", ""), message=message)
 
 
 def named(package: Package, user: str) -> Package:
@@ -106,6 +109,11 @@ def _run_notebook(package: Package, slug: str, patience: Patience, longest: floa
         return status == READY
 
     _until(dataset_stands, patience, longest, f"the dataset {package.id} is not ready")
+    arrived = set(answer(asked("dataset_files", patience, id=package.id), slug))
+    wanted = {path.name for path in package.dataset.iterdir()} - {"dataset-metadata.json"}
+    if missing := sorted(wanted - arrived):
+        lacks = f"{len(missing)} of {len(wanted)} files did not arrive: {examples(missing)}"
+        raise SubmissionError(explained("dataset failed", slug, id=package.id, error=lacks))
     say("the dataset is ready; the notebook is pushed, and runs")
     pushed = answer(ask("kernel", patience.call, folder=str(package.kernel.resolve())), slug)
     if pushed["unknown"]:

@@ -17,6 +17,7 @@ from submissions.errors import SubmissionError
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ("predict.py",)
+SETUPTOOLS = 77  # what pyproject.toml asks for
 NOT_PACKED = ("tests", "benchmarks")
 
 LACKING: tuple[str, ...] = (  # by Kaggle's image, or there in another version
@@ -95,7 +96,7 @@ def put_wheels(directory: Path, more: Sequence[str], python: str) -> list[Path]:
     """
     with tempfile.TemporaryDirectory() as copied:
         _copy_sources(Path(copied))
-        _pip("wheel", "--no-deps", "--wheel-dir", str(directory), copied)
+        _pip("wheel", "--no-deps", *_isolation(), "--wheel-dir", str(directory), copied)
     platforms = [f"--platform={name}" for name in ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")]
     target = ["--only-binary=:all:", "--no-deps", f"--python-version={python}", "--implementation=cp", *platforms]
     _pip("download", *target, "--dest", str(directory), *map(_pinned, [*LACKING, *more]))
@@ -113,6 +114,15 @@ def _copy_sources(to: Path) -> None:
         raise SubmissionError(f"{ROOT}: has no pyproject.toml: pack from a checkout of the code, not from where pip installed it")
 
 
+def _isolation() -> list[str]:
+    """A setuptools that is here and new enough need not be fetched."""
+    try:
+        enough = int(version("setuptools").split(".")[0]) >= SETUPTOOLS
+    except PackageNotFoundError:
+        enough = False
+    return ["--no-build-isolation"] if enough else []
+
+
 def _pinned(name: str) -> str:
     if "=" in name:
         return name
@@ -127,5 +137,6 @@ def _pip(*words: str) -> None:
         [sys.executable, "-m", "pip", *words, "--quiet", "--disable-pip-version-check"], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        last = "\n  ".join(done.stderr.strip().splitlines()[-3:])
-        raise SubmissionError(f"pip {words[0]} failed:\n  {last}")
+        lines = [line for line in done.stderr.splitlines() if line.strip().startswith("ERROR")] or done.stderr.splitlines()
+        told = "\n  ".join(line.strip()[:300] for line in lines[-3:])
+        raise SubmissionError(f"pip {words[0]} failed (wheels come from PyPI, and need a network here):\n  {told}")

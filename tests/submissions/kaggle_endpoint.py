@@ -209,6 +209,12 @@ def new_version(endpoint: Endpoint, name: str, body: Tree) -> Tree:
     return {"url": f"https://www.kaggle.com/datasets/{name}", "status": "ok", "error": ""}
 
 
+def list_dataset_files(endpoint: Endpoint, body: Tree) -> Tree:
+    size, begin, names = body.get("pageSize", 20), int(body.get("pageToken") or 0), sorted(endpoint.files_in)
+    files = [{"name": name, "totalBytes": len(endpoint.files_in[name])} for name in names[begin : begin + size]]
+    return {"datasetFiles": files, "nextPageToken": str(begin + size) if begin + size < len(names) else ""}
+
+
 def save_kernel(endpoint: Endpoint, body: Tree) -> Tree:
     versions = endpoint.kernels.setdefault(body["slug"], [])
     versions.append(body)
@@ -229,6 +235,7 @@ ANSWERS: dict[str, Callable[[Endpoint, Tree], Tree | Fails]] = {
     "CreateSubmission": create_submission,
     "CreateCodeSubmission": create_code_submission,
     "GetDatasetStatus": dataset_status,
+    "ListDatasetFiles": list_dataset_files,
     "CreateDataset": create_dataset,
     "CreateDatasetVersion": create_dataset_version,
     "SaveKernel": save_kernel,

@@ -13,6 +13,7 @@ from submissions.log import log_path, read_log, words_of
 from submissions.offline import MARK
 from submissions.pack import NOBODY, Package, dataset_metadata, kernel_metadata, package_name, write_notebook, write_script
 from submissions.push import entry_of, named, push
+from tests.submissions.failures import prepared
 from tests.submissions.kaggle_endpoint import USER, Drops, Fails, Tree, lead_to, serving
 from tests.submissions.test_failures import CONTEST, QUICK
 
@@ -25,6 +26,7 @@ def packed(directory: Path, user: str = NOBODY, notebook: bool = False) -> Packa
     package.dataset.mkdir(parents=True)
     package.kernel.mkdir()
     (package.dataset / "runs--base-1a2b3c--fold0--model.safetensors").write_bytes(b"weights")
+    (package.dataset / "predict.py").write_text("print()")
     write_json(package.dataset / MARK, {"runs": ["runs/base-1a2b3c"]})
     write_json(package.dataset / "dataset-metadata.json", dataset_metadata(package))
     code = write_notebook(package.kernel) if notebook else write_script(package.kernel)
@@ -89,6 +91,10 @@ WRONG: dict[str, tuple[Tree, str]] = {
         r"ended with ERROR: out of memory\n  its log: https://www\.kaggle\.com/code/",
     ),
     "upload": ({"always": {"CreateDataset": Fails(500)}}, r"Kaggle has an error of its own \(500\)"),
+    "blob": (
+        {"trouble": {"PUT": [Fails(403)]}},
+        r"Kaggle did not take the dataset .*: 1 of 3 files did not arrive: '(podium-package|predict|runs--)",
+    ),
     "rules": ({"always": {"CreateCodeSubmission": Fails(403)}}, r"https://www\.kaggle\.com/competitions/leaf-diseases/rules"),
 }
 
@@ -96,7 +102,8 @@ WRONG: dict[str, tuple[Tree, str]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_what_goes_wrong_is_told_and_nothing_is_submitted(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given, told = WRONG[case]
-    with serving(slug=CONTEST.name, **given) as endpoint:
+    with serving(slug=CONTEST.name) as endpoint:
+        prepared(endpoint, given)
         lead_to(endpoint, tmp_path / "home", monkeypatch)
         with pytest.raises(InputError, match=told):
             push(packed(tmp_path), CONTEST, None, "", tmp_path / "runs", QUICK)
