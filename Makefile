@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 help:
 	@echo "make submission   train all folds of the embedded competition, predict, write and check a submission"
 	@echo "make test         ruff, pyright and pytest"
-	@echo "make slow         the tests that take a minute or more: kills at random moments, lost workers of a cluster, OpenVINO"
+	@echo "make slow         the tests that take a minute or more: kills at random moments, lost workers of a cluster, OpenVINO, a packed notebook"
 	@echo "make format | lint | types | pytest | clean"
 
 $(VENV)/ready: pyproject.toml constraints.txt

@@ -52,7 +52,8 @@ def plot_log(rows: Sequence[Submission], contest: Competition, found: Agreement,
     axes.scatter(cv, public, s=36)
     axes.scatter(cv[-1:], public[-1:], s=90, facecolors="none", edgecolors="C3", label="newest")
     for x, y, name in pairs:
-        axes.annotate(_short(name), (x, y), xytext=(5, 4), textcoords="offset points", fontsize=7, color="0.3")
+        side, away = ("right", -7) if x > (low + high) / 2 else ("left", 7)  # so that no name leaves the picture
+        axes.annotate(_short(name), (x, y), xytext=(away, 4), textcoords="offset points", ha=side, fontsize=7, color="0.3")
     better = "higher" if METRICS[contest.metric].greater_is_better else "lower"
     axes.set_xlabel(f"CV: out-of-fold {contest.metric} ({better} is better)")
     axes.set_ylabel(f"public {contest.metric}")
