@@ -173,9 +173,9 @@ NAMES = {
 STATUS = {403: "rules not accepted", 404: "unknown competition", 429: "too many calls"}
 
 REASONS = {  # of the server's own words; the client never shows them
-    "notebooks only": r"\b(notebooks?|kernels?|code submissions?)\b",
+    "notebooks only": r"\bonly\b.*\b(notebooks?|kernels?|code)\b|\b(notebooks?|kernels?) only\b",
     "limit in all": r"\b(total|lifetime|overall)\b.*\b(limit|allowance|submissions?)\b",
     "limit of the day": r"\b(daily|today|per day|allowance)\b",
-    "closed": r"\b(deadline|closed|has ended|disabled|not accepting)\b",
+    "closed": r"\b(deadline|closed|has ended|has passed|disabled|not accepting)\b",
     "rules not accepted": r"\brules\b",
 }

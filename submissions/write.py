@@ -11,9 +11,10 @@ import pandas as pd
 
 from competition.atomic import replacing, write_json
 from competition.contest import Competition
-from submissions.check import Problem, check
+from submissions.check import check
 from submissions.errors import SubmissionError
 from submissions.format import csv_text
+from submissions.problem import Problem
 
 
 @dataclass(frozen=True)
