@@ -136,7 +136,8 @@ def _child() -> Child:
 
 def _read(process: "subprocess.Popen[str]", lines: "Queue[Words | None]") -> None:
     for line in process.stdout or ():
-        lines.put(json.loads(line))
+        with suppress(ValueError):  # a line that was cut when the process was killed
+            lines.put(json.loads(line))
     lines.put(None)
 
 

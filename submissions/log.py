@@ -5,7 +5,6 @@ JSON beside its CSV too.
 """
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -15,11 +14,11 @@ import numpy as np
 from filelock import FileLock
 
 from competition.atomic import write_text
+from submissions.message import words_of
 from submissions.origin import note_beside
 
 Status = Literal["unknown", "pending", "complete", "error"]
 STATUS: tuple[Status, ...] = get_args(Status)
-WORDS = re.compile(r"(?:^|\s)(cv|git|run|file)=(\S+)")
 FEWEST = 3  # submissions with both scores; of fewer, nothing can be said
 MUCH = 4  # times as far as the CVs differ: what public scores stray by so much are not told apart
 CLOSE, LOOSE = 0.7, 0.3  # rank correlations from which CV and public score agree, or do so loosely
@@ -85,11 +84,6 @@ def merged(rows: Sequence[Submission], at_kaggle: Iterable[dict[str, Any]]) -> l
         if new not in rows:
             news.append(new)
     return news
-
-
-def words_of(message: str) -> dict[str, str]:
-    """The words cv, git, run and file of a message, where they are there."""
-    return dict(WORDS.findall(message))
 
 
 def found(at_kaggle: Iterable[dict[str, Any]], file_id: str) -> list[dict[str, Any]]:

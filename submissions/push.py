@@ -20,10 +20,11 @@ from folds.run import git_commit
 from submissions.awaited import awaited
 from submissions.errors import SubmissionError
 from submissions.log import Submission, found, log_path
+from submissions.message import message_of
 from submissions.offline import MARK, OUTPUT
 from submissions.pack import NOBODY, Package
-from submissions.send import Patience, alone, asked, noted, send
-from submissions.upload import MOST_RUNS, MOST_SAID, SLOWEST_BYTES_PER_SECOND
+from submissions.send import Patience, alone, asked, noted, numbered, send
+from submissions.upload import SLOWEST_BYTES_PER_SECOND
 
 READY, FAILED_DATASETS = "ready", ("failed", "deleted")
 DONE, FAILED_KERNELS = "COMPLETE", ("ERROR", "CANCEL_ACKNOWLEDGED", "CANCEL_REQUESTED")
@@ -56,7 +57,7 @@ def push(
             entry = noted(log, entry, before[0])
         else:
             if before:
-                entry = replace(entry, message=f"{entry.message}.{len(before) + 1}", id=f"{entry.id}.{len(before) + 1}")
+                entry = numbered(entry, len(before) + 1)
             version = _run_notebook(package, slug, patience, longest)
             say(f'submitting {OUTPUT} of version {version}: "{entry.message}"')
             entry = send(entry, slug, log, patience, patience.call, "submit_code", file=OUTPUT, kernel=package.id, version=version)
@@ -73,8 +74,7 @@ def entry_of(package: Package, cv: float | None, said: str) -> Submission:
         if path.suffix != ".whl" and path.name != "dataset-metadata.json":  # these two differ each time, or by whose package it is
             digest.update(path.name.encode() + path.read_bytes())
     number = digest.hexdigest()[:10]
-    words = {"cv": None if cv is None else f"{cv:.5f}", "git": git, "run": "+".join(names)[:MOST_RUNS], "file": number}
-    message = " ".join([*said[:MOST_SAID].split(), *(f"{name}={value}" for name, value in words.items() if value)])
+    message = message_of(said, cv, git, names, number)
     now, views = datetime.now(UTC).isoformat(timespec="seconds"), (flags.get("--views", ""),)
     return Submission(number, time=now, cv=cv, runs=names, views=views, blend=flags.get("--blend", ""), message=message)
 

@@ -16,7 +16,8 @@ from competition.ask_kaggle import Reply, ask
 from competition.console import say
 from competition.kaggle_failures import answer, explained, may_be_tried_again, told
 from submissions.errors import SubmissionError
-from submissions.log import Status, Submission, record, words_of
+from submissions.log import Status, Submission, record
+from submissions.message import words_of
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,11 @@ def in_list(entry: Submission, slug: str, patience: Patience) -> tuple[dict[str,
         if ours := [one for one in reply.answer or [] if words_of(one["message"]).get("file") == entry.id]:
             return ours[0], True
     return None, was_listed
+
+
+def numbered(entry: Submission, times: int) -> Submission:
+    """The submission of a file that is sent for the second time, or a later one: with an id of its own (1a2b3c4d5e.2)."""
+    return replace(entry, id=f"{entry.id}.{times}", message=f"{entry.message}.{times}")  # the id is the message's last word
 
 
 def noted(log: Path, entry: Submission, at_kaggle: dict[str, Any]) -> Submission:

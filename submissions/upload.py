@@ -16,12 +16,12 @@ from submissions.awaited import awaited
 from submissions.check import check
 from submissions.errors import SubmissionError
 from submissions.log import Submission, found, log_path, read_log
+from submissions.message import message_of
 from submissions.origin import facts_of
-from submissions.send import PATIENCE, Patience, alone, asked, in_list, noted, send
+from submissions.send import PATIENCE, Patience, alone, asked, in_list, noted, numbered, send
 from submissions.write import file_id
 
 SLOWEST_BYTES_PER_SECOND = 50_000  # an upload that is slower is given up
-MOST_SAID, MOST_RUNS = 200, 100  # characters of a message that are the user's own, and names of runs
 
 
 def upload(file: Path, contest: Competition, said: str, runs: Path, patience: Patience = PATIENCE, again: bool = False) -> int:
@@ -53,8 +53,7 @@ def _sent_once(file: Path, contest: Competition, said: str, log: Path, patience:
         say(f"{file} was submitted before, as {entry.ref} ({entry.time}): it is not sent a second time (--again does)")
         return entry
     if before:
-        entry = replace(entry, id=f"{entry.id}.{len(before) + 1}")
-        entry = replace(entry, message=_message(entry, said, facts_of(file)))
+        entry = numbered(entry, len(before) + 1)
     _require_open(seen, slug)
     say(f'sending {file} to {slug}: "{entry.message}"')
     seconds = patience.call + file.stat().st_size / SLOWEST_BYTES_PER_SECOND
@@ -82,17 +81,7 @@ def entry_of(file: Path, said: str) -> Submission:
         blend=facts.get("blend", ""),
         file=str(file),
     )
-    return replace(entry, message=_message(entry, said, facts))
-
-
-def _message(entry: Submission, said: str, facts: dict[str, Any]) -> str:
-    words = {
-        "cv": None if entry.cv is None else f"{entry.cv:.5f}",
-        "git": facts.get("git"),
-        "run": "+".join(entry.runs)[:MOST_RUNS],
-        "file": entry.id,
-    }
-    return " ".join([*said[:MOST_SAID].split(), *(f"{name}={value}" for name, value in words.items() if value)])
+    return replace(entry, message=message_of(said, entry.cv, facts.get("git", ""), entry.runs, entry.id))
 
 
 def _require_open(seen: dict[str, Any], slug: str) -> None:

@@ -14,6 +14,7 @@ from competition.contest import Competition
 from submissions.check import check
 from submissions.errors import SubmissionError
 from submissions.format import csv_text
+from submissions.message import message_of
 from submissions.problem import Problem
 
 
@@ -66,9 +67,8 @@ def facts_path(path: Path) -> Path:
 
 
 def upload_message(origin: Origin, file_id: str = "") -> str:
-    """`cv=0.9123 git=abc1234 run=NAME file=1a2b3c4d5e`: enough to find the run, and the file, of a submission on the leaderboard again."""
-    parts = {"cv": None if origin.cv is None else f"{origin.cv:.4f}", "git": origin.git, "run": "+".join(origin.runs), "file": file_id}
-    return " ".join(f"{name}={value}" for name, value in parts.items() if value)
+    """The message of a submission that is uploaded by other means: enough to find its run, and its file, on the leaderboard again."""
+    return message_of("", origin.cv, origin.git, origin.runs, file_id)
 
 
 def file_id(path: Path) -> str:

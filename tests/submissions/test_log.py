@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from submissions.log import STATUS, Submission, agreement, found, merged, read_log, record, words_of
+from submissions.log import STATUS, Submission, agreement, found, merged, read_log, record
 from submissions.log_show import show_log
+from submissions.message import words_of
 from tests.builders import make_competition
 
 

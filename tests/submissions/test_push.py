@@ -9,7 +9,8 @@ import pytest
 from competition.atomic import write_json
 from competition.errors import InputError
 from submissions.errors import SubmissionError
-from submissions.log import log_path, read_log, words_of
+from submissions.log import log_path, read_log
+from submissions.message import words_of
 from submissions.offline import MARK
 from submissions.pack import NOBODY, Package, dataset_metadata, kernel_metadata, package_name, write_notebook, write_script
 from submissions.push import entry_of, named, push

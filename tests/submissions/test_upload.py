@@ -17,7 +17,8 @@ from competition.load import load
 from submissions.__main__ import main
 from submissions.errors import SubmissionError
 from submissions.format import csv_text, submission_frame
-from submissions.log import log_path, read_log, words_of
+from submissions.log import log_path, read_log
+from submissions.message import words_of
 from submissions.send import alone
 from submissions.upload import entry_of, upload
 from submissions.write import facts_path, file_id

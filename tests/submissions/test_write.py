@@ -97,7 +97,7 @@ def test_names_of_files() -> None:
 
 def test_the_line_for_the_shell_is_quoted() -> None:
     message = upload_message(ORIGIN)
-    assert message == "cv=0.9235 git=abc1234 run=base-1a2b3c+wide-4d5e6f"
+    assert message == "cv=0.92346 git=abc1234 run=base-1a2b3c+wide-4d5e6f"
     assert upload_message(Origin(("base",))) == "run=base"
     line = upload_command("digit-recognizer", Path("it's a run/s $1.csv"), message)
     assert shlex.split(line) == ["kaggle", "competitions", "submit", "-c", "digit-recognizer", "-f", "it's a run/s $1.csv", "-m", message]
