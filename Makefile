@@ -37,7 +37,7 @@ types: $(VENV)/ready
 	$(BIN)/pyright
 
 pytest: $(VENV)/ready
-	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0 -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not slow"
 
 slow: $(VENV)/ready
 	$(BIN)/python -m pytest -m slow
