@@ -53,7 +53,7 @@ def read_recipe(named: str) -> Tree:
     """
     if named.endswith(".toml") or Path(named).is_file():
         return _read_toml(Path(named))
-    known = {str(path.relative_to(RECIPES).with_suffix("")): path for path in RECIPES.rglob("*.toml")}
+    known = {path.relative_to(RECIPES).with_suffix("").as_posix(): path for path in RECIPES.rglob("*.toml")}
     return _read_toml(known[choose("recipe", named, known)])
 
 

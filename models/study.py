@@ -27,6 +27,7 @@ from matplotlib.figure import Figure
 from competition.atomic import write_bytes, write_text
 from competition.config import Config, Count, MachineConfig, Section
 from competition.console import say, table
+from competition.errors import choose
 from competition.load import load
 from competition.machines import Lanes, Process, Tail, hosts_of, shared_out, start
 from competition.metrics import METRICS
@@ -35,6 +36,7 @@ from competition.stop import StopRequest
 from models.errors import ModelError
 
 TRAIN = Path(__file__).parent.parent / "train.py"
+STUDIES = Path(__file__).parent / "studies"
 DONE = "next: python predict.py "  # what train.py ends with, and the run
 FIRST_UNPRUNED = 4
 STOPPED = (130, 143)
@@ -60,6 +62,17 @@ class Study(Section):
     """Whether a trial whose first fold is below the median of the others' is given up."""
     base: dict[str, Any] = pydantic.Field(default_factory=dict)
     keys: dict[str, list[str | int | float | bool] | Range] = pydantic.Field(min_length=1)
+
+
+def study_file(named: str) -> Path:
+    """The file behind a study's path, or its name among those of models/studies.
+
+    Raises: CompetitionError for a name that is none of these.
+    """
+    if named.endswith(".toml") or Path(named).is_file():
+        return Path(named)
+    known = {path.relative_to(STUDIES).with_suffix("").as_posix(): path for path in STUDIES.rglob("*.toml")}
+    return known[choose("study", named, known)]
 
 
 def read_study(path: Path) -> Study:
