@@ -111,8 +111,9 @@ def run(place: Path) -> list[list[str]]:
             if code := train(config):
                 raise SystemExit(f"{recipe} ended with exit code {code}")
             rows.append([title, recipe, str(config.model.backbone), f"{time.monotonic() - started:.1f}"])
-        written = str(place / f"{Path(source).name}.csv")
-        if code := predict(predict_config(["--competition", source, "--output", written, *machine])):
+        last = max((place / "runs").glob(f"*/{recipe.replace('/', '-')}-*"), key=lambda path: path.stat().st_mtime)
+        written = str(place / f"{last.parent.name}.csv")
+        if code := predict(predict_config([str(last), "--output", written, *machine])):
             raise SystemExit(f"predicting {title} ended with exit code {code}")
     return rows
 

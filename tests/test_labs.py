@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.labs import LABS, THINGS
-from competition.settings import RECIPES, read_recipe, train_config
+from competition.settings import RECIPES, train_config
 from models.labs import LABS as NETWORKS
 from models.study import STUDIES, read_study, study_file
 
@@ -50,9 +50,8 @@ def test_a_recipe_of_the_labs_says_what_it_is_and_how_it_is_run(recipe: str) -> 
     assert f"python train.py --recipe {recipe} --competition " in header[1]
     assert any("docs/labs.md" in line for line in header if line.startswith("#"))
     config = train_config(["--recipe", recipe])
-    assert config.recipe == recipe
-    assert config.data.size_px == read_recipe(recipe)["data"]["size_px"]
-    assert "auto" not in (config.optim.epochs, config.optim.batch, config.optim.lr, config.augment.strength, config.model.backbone)
+    told = (config.data.size_px, config.optim.epochs, config.optim.batch, config.optim.lr, config.augment.strength, config.model.backbone)
+    assert "auto" not in told, "it is the same whatever the machine"
 
 
 @pytest.mark.parametrize("study", sorted(path.stem for path in (STUDIES / "labs").glob("*.toml")))
