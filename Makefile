@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help submission test format lint types pytest slow clean
+.PHONY: help submission test format lint types pytest slow labs-quick clean
 
 help:
 	@echo "make submission   train all folds of the embedded competition, predict, write and check a submission"
 	@echo "make test         ruff, pyright and pytest"
 	@echo "make slow         the tests that take a minute or more: kills at random moments, lost workers of a cluster, OpenVINO"
+	@echo "make labs-quick   the five labs of docs/labs.md with a few steps each, on made pictures: some minutes"
 	@echo "make format | lint | types | pytest | clean"
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -41,6 +42,9 @@ pytest: $(VENV)/ready
 
 slow: $(VENV)/ready
 	$(BIN)/python -m pytest -m slow
+
+labs-quick: $(VENV)/ready
+	$(BIN)/python -m benchmarks.labs
 
 clean:
 	rm -rf $(VENV) cache
