@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 import tyro
 
 from competition.config import Config
-from competition.console import guarded, say, show_reasons, table
+from competition.console import bar, guarded, say, show_reasons, table
 from competition.errors import examples
 from competition.settings import train_config
 from folds.errors import FoldError
@@ -91,11 +91,11 @@ def _scores_of_run(directory: Path) -> int:
     ]
     table(f"{directory}: {len(rows)} of {run.config.folds.count} folds", ["", found.metric], [*rows, *whole], right=(1,))
     weakest = sorted(found.per_class.items(), key=lambda item: item[1].found)[:SHOWN_CLASSES]
-    header = [f"classes, of {len(found.per_class)} the least found first", "rows", "found", "AUC against the rest"]
+    header = [f"classes, of {len(found.per_class)} the least found first", "rows", "AUC against the rest", "found", ""]
     table(
         "class by class",
         header,
-        [[name, f"{one.rows:,}", f"{one.found:.1%}", f"{one.roc_auc:.4f}"] for name, one in weakest],
+        [[name, f"{one.rows:,}", f"{one.roc_auc:.4f}", f"{one.found:.1%}", bar(one.found)] for name, one in weakest],
         right=(1, 2, 3),
     )
     return 0
