@@ -13,10 +13,11 @@ NOTHING = "–"  # in the place of a number that is not there
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table. format: of its numbers, as in an f-string (".4f"); empty: it holds text."""
+    """A column of a table. format: of its numbers, as in an f-string (".4f"); empty: it holds text. missing: for None and nan."""
 
     name: str
     format: str = ""
+    missing: str = NOTHING
 
     @property
     def is_number(self) -> bool:
@@ -25,7 +26,7 @@ class Column:
     def text(self, value: object) -> str:
         """The cell as it is read."""
         if self.is_missing(value):
-            return NOTHING
+            return self.missing
         return format(value, self.format) if self.is_number else str(value)
 
     def key(self, value: object) -> str:
@@ -92,6 +93,11 @@ class Photos:
     photos: Sequence[Photo]
     note: str = ""
     small: bool = False
+
+    @property
+    def paired(self) -> bool:
+        """Whether any has another image beside it."""
+        return any(photo.beside for photo in self.photos)
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,17 @@ def confusion(evidence: Evidence) -> list[Block]:
             Grid("Shares: the same, of the rows of each true class", *given, shares, shares, ".1%", "Each row sums to 100 %."),
         ]
     off = np.where(np.eye(len(classes), dtype=bool), 0, counts)
-    most = np.argsort(-off, axis=None, kind="stable")[: PAIRS_OF_MANY if many else PAIRS]
-    pairs = [(int(one), int(other)) for one, other in zip(*np.unravel_index(most, off.shape), strict=True) if off[one, other]]
+    pairs = largest(off, PAIRS_OF_MANY if many else PAIRS)
     rows = [[classes[one], classes[other], int(off[one, other]), shares[one, other]] for one, other in pairs]
     columns = [Column("truth"), Column("prediction"), Column("rows", ",d"), Column("of the true class", ".1%")]
     return [*cells, *([Table("The pairs confused most", columns, rows)] if rows else [])]
+
+
+def largest(values: np.ndarray, most: int) -> list[tuple[int, int]]:
+    """Row and column of the largest cells of a matrix, without those of nothing."""
+    rows, columns = np.nonzero(values)
+    order = np.argsort(-values[rows, columns], kind="stable")[:most]
+    return list(zip(rows[order].tolist(), columns[order].tolist(), strict=True))
 
 
 def matrix(evidence: Evidence) -> np.ndarray:

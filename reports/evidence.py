@@ -74,14 +74,15 @@ class Evidence:
 
     @cached_property
     def notable(self) -> dict[str, np.ndarray]:
-        """int64 positions of rows. Samples are taken of those that each fold has by itself, for these may have a heat map."""
+        """int64 positions of rows. Samples, class by class, are of those that each fold has by itself, which may have a heat map."""
         found, task = notable(self.truth, self.probs, self.contest.task, MOST), self.contest.task
         samples: list[np.ndarray] = []
         for fold in self.done:
             rows = np.flatnonzero(self.folds == fold)
             of_fold = rows[notable(self.truth[rows], self.probs[rows], task, MOST)["samples"]]
             samples.append(of_fold[:: max(1, len(self.done))])
-        return {**found, "samples": np.concatenate(samples)[:MOST]}
+        of_all = np.concatenate(samples)[:MOST]
+        return {**found, "samples": of_all[np.argsort(task.strata(self.truth)[of_all], kind="stable")]}
 
     @cached_property
     def suspects(self) -> pd.DataFrame:
@@ -96,6 +97,14 @@ class Evidence:
         if not pairs.is_file():
             return pd.DataFrame(columns=["id_a", "id_b", "part_a", "part_b", "kind", "view", "probability"])
         return pd.read_csv(pairs, dtype={"id_a": str, "id_b": str}, keep_default_na=False)
+
+    @cached_property
+    def group_of(self) -> "pd.Series":
+        """group_of[id] of the training images that the audit ties to others; empty where there was none."""
+        path = audited(self.run.directory.parent.parent, self.contest)
+        if not path.is_file():
+            return pd.Series(dtype=str)
+        return pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id")["group"]
 
     @cached_property
     def key_of(self) -> Mapping[str, "pd.Series"]:

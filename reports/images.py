@@ -50,6 +50,8 @@ def duplicates(evidence: Evidence) -> list[Block]:
         return []
     sides = [f"{one} and {other}" if one != other else f"within {one}" for one, other in zip(pairs["part_a"], pairs["part_b"], strict=True)]
     told = [f"{sides.count(side):,} pairs {side}" for side in dict.fromkeys(sides)]
+    if len(groups := evidence.group_of):
+        told.append(f"{groups.nunique():,} groups of {len(groups):,} training images, which folds keep together from the audit on")
     within = pairs[(pairs["part_a"] == "train") & (pairs["part_b"] == "train")]
     fold_of = evidence.run.fold_of()
     known = within[within["id_a"].isin(fold_of.index) & within["id_b"].isin(fold_of.index)]

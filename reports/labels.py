@@ -7,8 +7,9 @@ from sklearn.metrics import average_precision_score
 from competition.decisions import best_threshold
 from competition.metrics import THRESHOLD, decide
 from reports.blocks import Block, Column, Grid, Table
+from reports.confusion import largest
 from reports.evidence import MANY, Evidence
-from reports.style import INK, colour, draw
+from reports.style import INK, colour, draw, in_whole_numbers
 
 MOST_LABELS = 400
 PAIRS = 40
@@ -56,8 +57,7 @@ def together(evidence: Evidence) -> list[Block]:
         found.append(Grid("Labels that come together", "has", "also has", names, names, both.astype(int), shares, note=note))
     elif len(names) > MANY:
         upper = np.triu(both, 1)
-        most = np.argsort(-upper, axis=None, kind="stable")[:PAIRS]
-        pairs = [(int(a), int(b)) for a, b in zip(*np.unravel_index(most, upper.shape), strict=True) if upper[a, b]]
+        pairs = largest(upper, PAIRS)
         rows = [[names[a], names[b], int(upper[a, b]), shares[a, b], shares[b, a]] for a, b in pairs]
         columns = [
             Column("label"),
@@ -79,7 +79,7 @@ def _counts(true: np.ndarray, chosen: np.ndarray) -> Block:
         axes = figure.add_subplot()
         for place, (rows, name) in enumerate(zip(sides, ("truth", "prediction at 0.5"), strict=True)):
             axes.bar(steps + 0.4 * place - 0.2, rows, 0.38, color=colour(place), label=name, edgecolor=INK, linewidth=0.3)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        in_whole_numbers(axes)
         axes.set_xlabel("labels a row")
         axes.set_ylabel("rows")
         axes.legend(loc="best")

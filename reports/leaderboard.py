@@ -18,7 +18,7 @@ from reports.errors import ReportError
 from reports.page import anchored, write_page
 from reports.style import colour, draw, shown
 
-NOT_SUBMITTED = "not submitted"
+PUBLIC = Column("public", ".5f", missing="not submitted")
 MOST_DRAWN = 20  # runs
 PER_MEGABYTE = 1e6
 
@@ -70,7 +70,6 @@ def _runs(rows: pd.DataFrame, directory: Path, metric: str, submitted: list[dict
     numbers = {name: _number(rows[name]).tolist() for name in ("pooled", "low", "high", "mean", "std", "seconds")}
     for place, row in enumerate(rows.to_dict("records")):
         scored = [numbers[name][place] for name in ("pooled", "low", "high", "mean", "std")]
-        public = f"{public_of[row['run']]:.5f}" if row["run"] in public_of else NOT_SUBMITTED
         facts = [
             f"{row['folds_done']} of {row['folds']}",
             numbers["seconds"][place],
@@ -78,8 +77,8 @@ def _runs(rows: pd.DataFrame, directory: Path, metric: str, submitted: list[dict
             row["weights"],
             row["finished"][:16],
         ]
-        cells.append([row["run"], *scored, public, *facts])
-    columns = [Column("run"), *(Column(name, ".5f") for name in (metric, "low", "high", "mean", "std")), Column("public")]
+        cells.append([row["run"], *scored, public_of.get(row["run"]), *facts])
+    columns = [Column("run"), *(Column(name, ".5f") for name in (metric, "low", "high", "mean", "std")), PUBLIC]
     columns += [Column("folds"), Column("seconds", ",.1f"), Column("weights, MB", ",.1f"), Column("weights kept"), Column("finished (UTC)")]
     table = Table(
         "All runs",
@@ -122,7 +121,7 @@ def _submissions(submitted: list[dict[str, Any]], metric: str) -> list[Block]:
             " + ".join(one["runs"]),
             one["blend"],
             one["cv"],
-            NOT_SUBMITTED if one.get("public") is None else f"{one['public']:.5f}",
+            one.get("public"),
             one["file"],
         ]
         for one in submitted
@@ -132,7 +131,7 @@ def _submissions(submitted: list[dict[str, Any]], metric: str) -> list[Block]:
         Column("runs"),
         Column("blend"),
         Column(f"{metric}, out of fold", ".5f"),
-        Column("public"),
+        PUBLIC,
         Column("file"),
     ]
     both = [(one["cv"], one["public"]) for one in submitted if one.get("public") is not None and one["cv"] is not None]

@@ -17,11 +17,11 @@ def asked_and_done(evidence: Evidence) -> list[Block]:
     """The competition and the run in a list of facts, and each guess and choice with its reason."""
     contest, config = evidence.contest, evidence.run.config
     task = contest.task
-    names = ", ".join(task.classes[:SHOWN_CLASSES]) + (f" and {len(task.classes) - SHOWN_CLASSES:,} more" if len(task.classes) > 12 else "")
+    more = f" and {len(task.classes) - SHOWN_CLASSES:,} more" if len(task.classes) > SHOWN_CLASSES else ""
     grows = "higher is better" if METRICS[contest.metric].greater_is_better else "lower is better"
     facts = [
         ("competition", f"{contest.name}: {len(contest.train):,} training images, {len(contest.test):,} test images"),
-        ("task", f"{task.kind}: {names}"),
+        ("task", f"{task.kind}: {', '.join(task.classes[:SHOWN_CLASSES])}{more}"),
         ("metric", f"{contest.metric}, {METRICS[contest.metric].doc} ({grows})"),
         ("folds", f"{len(evidence.done)} of {config.folds.count} finished; {_folds(config)}"),
         *_network(config),

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from competition.metrics import PLACES, places_ahead
 from reports.blocks import Block
 from reports.evidence import Evidence
-from reports.style import INK, colour, draw
+from reports.style import INK, colour, draw, in_whole_numbers
 
 SHOWN_PLACES = 10
 
@@ -30,7 +30,7 @@ def ranks(evidence: Evidence) -> list[Block]:
     def shares(figure: Figure) -> None:
         axes = figure.add_subplot()
         axes.plot(np.arange(1, len(within) + 1), within, "o-", color=colour(0))
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        in_whole_numbers(axes)
         axes.set_xlabel("k")
         axes.set_ylabel("share of rows with the truth in the likeliest k")
 

@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_fscore_support
 
-from competition.metrics import METRICS
 from reports.blocks import Block, Column, Facts, Table
 from reports.evidence import Evidence
 from reports.style import INK, colour, draw
@@ -87,8 +86,3 @@ def _spread(evidence: Evidence, f1: np.ndarray) -> list[Block]:
 
     told = f"Histogram of the F1 of {len(known):,} classes: median {np.median(known):.3f}, {int((known < 0.5).sum()):,} below 0.5"
     return [draw("class-f1", "How well classes are told apart", told, plot)]
-
-
-def better(metric: str) -> str:
-    """Which way the metric goes, in words for an axis."""
-    return "higher is better" if METRICS[metric].greater_is_better else "lower is better"

@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import matplotlib
 from markupsafe import Markup, escape
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from reports.blocks import Drawing
 
@@ -67,6 +69,11 @@ def dash(place: int) -> str:
 
 def colour(place: int) -> str:
     return PALETTE[place % len(PALETTE)]
+
+
+def in_whole_numbers(axes: Axes) -> None:
+    """Ticks of the x axis."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def shown(name: object) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from competition.diagnosis import diagnose
 from reports.blocks import Block, Column, Drawing, Lines, Table
 from reports.evidence import Evidence
-from reports.style import colour, dash, draw
+from reports.style import colour, dash, draw, in_whole_numbers
 
 MOST_NAMED = 6  # folds in a legend
 
@@ -81,7 +81,7 @@ def _epochs(anchor: str, caption: str, what: str, plot: Callable[[Axes], None], 
         plot(axes)
         axes.set_xlabel("epoch")
         axes.set_ylabel(what)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        in_whole_numbers(axes)
         if folds <= MOST_NAMED:
             axes.legend(loc="best", ncols=2 if anchor == "losses" and folds > 2 else 1, fontsize=7 if folds > 2 else 8)
 

@@ -40,7 +40,7 @@ def made_competition(kind: str, rows: int = 120, classes: tuple[str, ...] | None
     return replace(contest, images=ArrayImages(keys, np.stack([grey, np.roll(grey, 3, axis=1), grey // 2], axis=3)))
 
 
-def made_probs(contest: Competition, seed: int = 0, skill: float = 0.6) -> np.ndarray:
+def made_probs(contest: Competition, seed: int = 0, skill: float = 0.35) -> np.ndarray:
     """Predictions, N x K, between chance (0) and the truth (1)."""
     noise = make_probs(contest.task, len(contest.train), np.random.default_rng(seed))
     mixed = skill * contest.truth + (1 - skill) * noise
