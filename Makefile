@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help submission test format lint types pytest slow labs-quick clean
+.PHONY: help submission test format lint types pytest chromium slow labs-quick clean
 
 help:
 	@echo "make submission   train all folds of the embedded competition, predict, write and check a submission"
@@ -37,8 +37,14 @@ lint: $(VENV)/ready
 types: $(VENV)/ready
 	$(BIN)/pyright
 
-pytest: $(VENV)/ready
+pytest: $(VENV)/ready chromium
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not slow"
+
+# Pages are tested in Debian's Chromium: installed where root may do so; without it those tests are skipped, and say so.
+chromium:
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	    { timeout 600 apt-get update && DEBIAN_FRONTEND=noninteractive timeout 600 apt-get install -y --no-install-recommends chromium fonts-dejavu-core; } \
+	    >/dev/null 2>&1 || true
 
 slow: $(VENV)/ready
 	$(BIN)/python -m pytest -m slow

@@ -217,7 +217,7 @@ def top_error(places: int) -> Callable[[np.ndarray, np.ndarray, Task], float]:
     """Share of rows whose true class is not among the likeliest `places` (of equals, the first)."""
 
     def missed(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
-        return float((_ahead(truth, probs) >= places).mean())
+        return float((places_ahead(truth, probs) >= places).mean())
 
     return missed
 
@@ -231,7 +231,7 @@ def map_at(places: int) -> Callable[[np.ndarray, np.ndarray, Task], float]:
 
     def mean_precision(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
         if task.one_of_many:
-            ahead = _ahead(truth, probs)
+            ahead = places_ahead(truth, probs)
             return float(np.where(ahead < places, 1 / (1 + ahead), 0).mean())
         best = np.argsort(-probs, axis=1, kind="stable")[:, :places]
         found = np.take_along_axis(truth, best, axis=1) > THRESHOLD
@@ -288,7 +288,7 @@ def _hits_and_misses(truth: np.ndarray, probs: np.ndarray, task: Task) -> tuple[
     return (true & chosen).sum(axis=0), (true ^ chosen).sum(axis=0)
 
 
-def _ahead(truth: np.ndarray, probs: np.ndarray) -> np.ndarray:
+def places_ahead(truth: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """How many classes are likelier than a row's true one; of equals, the first goes ahead."""
     true = truth.argmax(axis=1)[:, None]
     its = np.take_along_axis(probs, true, axis=1)

@@ -1,7 +1,8 @@
 """What the out-of-fold predictions say: per fold, pooled, mean and spread; and the ledger, a row a run."""
 
+import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +183,25 @@ def gather(run: Run, contest: Competition) -> Scores:
     }
     record(run.config.machine.runs, row)
     return scores
+
+
+def read_scores(run: Run, metric: str) -> Scores | None:
+    """What `gather` wrote; None where it is not there, is about another metric, or folds were finished since."""
+    path = run.directory / "scores.json"
+    if not path.is_file():
+        return None
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if not told.keys() >= {one.name for one in fields(Scores)}:  # an older version wrote it
+        return None
+    if told["metric"] != metric or [int(fold) for fold in told["per_fold"]] != run.finished_folds():
+        return None
+    nan = float("nan")
+    numbers = {name: nan if told[name] is None else told[name] for name in ("pooled", "low", "high", "mean", "std")}
+    per_fold = {int(fold): nan if value is None else value for fold, value in told["per_fold"].items()}
+    per_class = {
+        name: ClassScore(**{key: nan if value is None else value for key, value in one.items()}) for name, one in told["per_class"].items()
+    }
+    return Scores(metric=metric, per_fold=per_fold, per_class=per_class, decided=told["decided"], **numbers)
 
 
 def record(runs: Path, row: dict[str, object]) -> None:

@@ -1,6 +1,6 @@
 """The scores of a run on one screen: fold by fold, together, class by class."""
 
-from competition.console import table
+from competition.console import bar, table
 from folds.run import Run
 from folds.scores import Scores
 
@@ -26,12 +26,14 @@ def show_classes(scores: Scores) -> None:
         f"classes, of {len(scores.per_class)} the least found first",
         "rows",
         "precision",
-        "recall (found)",
+        "recall",
         "F1",
         "AUC against the rest",
+        "found",
     ]
     rows = [
-        [name, f"{one.rows:,}", f"{one.precision:.1%}", f"{one.found:.1%}", f"{one.f1:.4f}", f"{one.roc_auc:.4f}"] for name, one in weakest
+        [name, f"{one.rows:,}", f"{one.precision:.1%}", f"{one.found:.1%}", f"{one.f1:.4f}", f"{one.roc_auc:.4f}", bar(one.found)]
+        for name, one in weakest
     ]
     table("class by class", header, rows, right=(1, 2, 3, 4, 5))
 

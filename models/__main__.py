@@ -88,12 +88,10 @@ def exhibits(run: Annotated[Path, tyro.conf.Positional], machine: DeviceConfig =
         machine: where it is computed.
     """
     from competition.load import load
-    from models.exhibits import write_exhibits
+    from models.exhibits import exhibit
 
     config = validated(Config, read_recipe(str(run / "config.toml")), str(run / "config.toml"))
-    contest = load(config.competition)
-    for done in sorted(run.glob("*/done.json")):
-        say(str(write_exhibits(done.parent, contest, machine)))
+    exhibit(sorted(done.parent for done in run.glob("*/done.json")), load(config.competition), machine)
     return 0
 
 

@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "folds": {"folds", "competition"},
     "models": {"models", "competition"},
     "submissions": {"submissions", "folds", "competition"},
+    "reports": {"reports", "folds", "competition"},
 }
 TORCH = {"torch", "torchvision", "timm", "albumentations", "accelerate", "torchinfo", "tensorboard"}
 MODULES = sorted(path for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py"))
@@ -60,6 +61,8 @@ def test_nothing_is_called_by_an_empty_name() -> None:
         ["-m", "folds", "scores"],
         ["-m", "models", "--help"],
         ["-m", "submissions", "--help"],
+        ["-m", "reports", "--help"],
+        ["-m", "reports", "no-such-run"],
     ],
     ids=" ".join,
 )

@@ -10,12 +10,13 @@ from torch import nn
 from competition.cache import pixels
 from competition.config import CompetitionConfig, Config, DeviceConfig
 from competition.load import load
+from competition.notable import MOST
 from competition.tables import as_table
 from competition.task import Task
 from folds.run import write_table
 from models.backbones import build, input_spec
 from models.device import accelerator_for
-from models.exhibits import OF_A_KIND, SHOWN, filters, label, write_exhibits
+from models.exhibits import SHOWN, filters, label, write_exhibits
 from models.fit import fit
 from models.job import job_of_all
 
@@ -50,7 +51,7 @@ def test_a_fold_shows_its_batch_its_first_layer_and_where_it_looks(tmp_path: Pat
     assert shown["filters"].shape == (8, 3, 3, 1)
     assert {shown["filters"][0].min(), shown["filters"][0].max()} == {0, 255}
     count = len(shown["cam_ids"])
-    assert OF_A_KIND <= count <= 3 * OF_A_KIND
+    assert MOST <= count <= 3 * MOST
     assert shown["cam_images"].shape == (count, 8, 8, 1)
     assert len(shown["cams"]) == count
     contest = load(CompetitionConfig())
