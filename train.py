@@ -53,6 +53,7 @@ def train(config: Config) -> int:
         from models.device import accelerator_for, gpus_of
         from models.exhibits import exhibit
         from models.job import FoldJob, Stopped
+        from models.loggers import show_pictures
         from models.methods import METHODS
         from models.plan import plan_lines, prepare
         from models.pseudo import with_pseudo
@@ -119,7 +120,7 @@ def train(config: Config) -> int:
     if done and tells:
         if len(done) == config.folds.count:
             exhibit([run.fold_directory(fold) for fold in done], contest, config.machine)
-            report_or_reason(run, contest)
+            show_pictures(run.directory, report_or_reason(run, contest), config.machine)
         say(f"next: python predict.py {run.directory}")
     return max((code if code > 0 else 1 for code in failed.values()), default=0)  # below 0: ended by a signal
 

@@ -65,8 +65,10 @@ def close(job: FoldJob, opened: Mapping[str, Any]) -> None:
             _left_out(job, name, error)
 
 
-def show_pictures(directory: Path, pictures: Mapping[str, bytes]) -> None:
-    """Writes PNGs by their names for TensorBoard, in place of those that were there: directory/tensorboard, beside those of the folds."""
+def show_pictures(directory: Path, pictures: Mapping[str, Callable[[], bytes]], machine: MachineConfig) -> None:
+    """Writes pictures (by name, what gives a PNG) for TensorBoard, where that is asked for: into directory/tensorboard, in place of others."""
+    if "tensorboard" not in machine.loggers or not pictures:
+        return
     import cv2
     import numpy as np
     from torch.utils.tensorboard import SummaryWriter
@@ -74,7 +76,7 @@ def show_pictures(directory: Path, pictures: Mapping[str, bytes]) -> None:
     shutil.rmtree(directory / "tensorboard", ignore_errors=True)
     with SummaryWriter(str(directory / "tensorboard")) as board:
         for name, png in pictures.items():
-            image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB)
+            image = cv2.imdecode(np.frombuffer(png(), np.uint8), cv2.IMREAD_COLOR_RGB)
             board.add_image(name, np.asarray(image), dataformats="HWC")
 
 
