@@ -66,7 +66,7 @@ def close(job: FoldJob, opened: Mapping[str, Any]) -> None:
 
 
 def show_pictures(directory: Path, pictures: Mapping[str, Callable[[], bytes]], machine: MachineConfig) -> None:
-    """Writes pictures (by name, what gives a PNG) for TensorBoard, where that is asked for: into directory/tensorboard, in place of others."""
+    """Writes pictures (by name, what gives a PNG) into directory/tensorboard, in place of others; if TensorBoard is asked for."""
     if "tensorboard" not in machine.loggers or not pictures:
         return
     import cv2

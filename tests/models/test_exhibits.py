@@ -64,10 +64,10 @@ def test_mixed_images_are_shown_mixed(tmp_path: Path) -> None:
 
 
 def test_first_layers_are_pictures_where_they_look_at_pixels() -> None:
-    dense = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 4, 5), nn.Linear(5, 2))
+    first = nn.Linear(3 * 4 * 4, 5)
     with torch.no_grad():
-        dense[1].weight.copy_(torch.arange(240.0).view(5, 48))
-    drawn = filters(dense, 3)
+        first.weight.copy_(torch.arange(240.0).view(5, 48))
+    drawn = filters(nn.Sequential(nn.Flatten(), first, nn.Linear(5, 2)), 3)
     assert drawn.shape == (5, 4, 4, 3)
     assert drawn[2].min() == 0
     assert drawn[2, 3, 3, 2] == 255, "the last weight is the last channel of the last pixel"
