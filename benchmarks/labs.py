@@ -1,4 +1,4 @@
-"""The five labs in a few minutes: the recipe of each and the better one, a few steps on made pictures, then a submission.
+"""The five labs in a few minutes: the recipe of each and the better one, a few steps on made pictures, then the scores and a submission.
 
     python -m benchmarks.labs [--place DIR]
 
@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import tyro
 
+import folds.__main__ as folds_door
 import models.__main__ as models_door
 from competition.console import say, table
 from competition.settings import predict_config, train_config
@@ -112,6 +113,7 @@ def run(place: Path) -> list[list[str]]:
                 raise SystemExit(f"{recipe} ended with exit code {code}")
             rows.append([title, recipe, str(config.model.backbone), f"{time.monotonic() - started:.1f}"])
         last = max((place / "runs").glob(f"*/{recipe.replace('/', '-')}-*"), key=lambda path: path.stat().st_mtime)
+        folds_door.main(["scores", str(last)])
         written = str(place / f"{last.parent.name}.csv")
         if code := predict(predict_config([str(last), "--output", written, *machine])):
             raise SystemExit(f"predicting {title} ended with exit code {code}")

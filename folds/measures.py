@@ -8,11 +8,11 @@ import numpy as np
 from competition.metrics import METRICS, THRESHOLD, decide, score
 from competition.task import Task
 
-OF_ALL = ("accuracy", "f1_macro", "roc_auc", "mcc", "log_loss")  # of METRICS, where they serve the task
+SHOWN = ("accuracy", "precision", "recall", "f1_macro", "roc_auc", "mcc", "log_loss")
 
 
 def measures(truth: np.ndarray, probs: np.ndarray, task: Task) -> dict[str, float]:
-    """Each measure's value over all rows (truth and probs N x K); empty for a regression.
+    """The value over all rows (truth and probs N x K) of each measure that serves the task; none for a regression.
 
     precision and recall are means over classes, as f1_macro is; a class that is never taken has a precision of 0.
     """
@@ -20,7 +20,11 @@ def measures(truth: np.ndarray, probs: np.ndarray, task: Task) -> dict[str, floa
         return {}
     from sklearn.metrics import precision_recall_fscore_support
 
-    found = {name: score(name, truth, probs, task) for name in OF_ALL if task.kind in METRICS[name].tasks}
     given = (truth > THRESHOLD, decide(probs, task))
     precision, recall, _, _ = precision_recall_fscore_support(*given, average="macro", zero_division=0)  # type: ignore[call-overload]
-    return {"precision": float(precision), "recall": float(recall), **found}
+    means = {"precision": float(precision), "recall": float(recall)}
+    return {
+        name: means[name] if name in means else score(name, truth, probs, task)
+        for name in SHOWN
+        if name in means or task.kind in METRICS[name].tasks
+    }

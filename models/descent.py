@@ -77,7 +77,9 @@ def drawn(descents: Sequence[Descent]) -> bytes:
     reach = 1.25 * max(np.abs(start).max(), *(_reach(one, 3 * np.abs(start).max()) for one in descents))
     grid = np.stack(np.meshgrid(*[np.linspace(-reach, reach, 201)] * 2), axis=-1)
     heights = bowl(grid)
-    contours = above.contour(grid[..., 0], grid[..., 1], heights, levels=heights.max() * np.linspace(0.02, 1, 14) ** 2, colors="#bbbbbb")
+    contours = above.contour(
+        grid[..., 0], grid[..., 1], heights, levels=heights.max() * np.linspace(0.02, 1, 14) ** 2, colors="#bbbbbb", linewidths=0.8
+    )
     above.clabel(contours, contours.levels[1::3], fontsize=7, fmt="%.2g")
     for place, one in enumerate(descents):
         style: dict[str, Any] = {"color": COLOURS[place % len(COLOURS)], "marker": MARKS[place % len(MARKS)], "markersize": 4}

@@ -28,6 +28,7 @@ def test_all_labs_run_from_end_to_end(tmp_path: Path) -> None:
         assert list((tmp_path / "made" / "runs").glob(f"*/{recipe.replace('/', '-')}-*/fold0/done.json")), recipe
     assert (tmp_path / "made" / "descent.png").is_file()
     assert "Total params: 175,812" in done.stdout
+    assert all(measure in done.stdout for measure in ("f1_macro", "mcc", "class by class"))
     written = pd.read_csv(tmp_path / "made" / "cifar-10.csv", dtype=str)
     assert (len(written), list(written.columns)) == (20, ["id", "label"])
     assert set(written["label"]) <= set(THINGS)

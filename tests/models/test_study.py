@@ -83,7 +83,7 @@ def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_study(tmp_path / "study.toml")
 
 
-@pytest.mark.parametrize("path", STUDIES.rglob("*.toml"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(STUDIES.rglob("*.toml")), ids=lambda path: path.stem)
 def test_every_study_of_the_house_fits_and_is_found_by_its_name(path: Path) -> None:
     name = path.relative_to(STUDIES).with_suffix("").as_posix()
     assert study_file(name) == path
