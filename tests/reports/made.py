@@ -22,14 +22,14 @@ ALL_KINDS = (*KINDS, "ranking")
 SIDE = 24
 
 
-def made_competition(kind: str, rows: int = 120, classes: tuple[str, ...] | None = None) -> Competition:
+def made_competition(kind: str, rows: int = 120, classes: tuple[str, ...] | None = None, metric: str | None = None) -> Competition:
     """A competition of a kind of task, or of a ranking; its images are smooth and brighter towards the first class."""
     if kind == "ranking":
         names = classes or tuple(f"whale{place:02d}" for place in range(12))
         contest = make_competition("multiclass", answer="ranked", metric="map5", classes=names, train_rows=rows)
     else:
         usual: dict[str, Kind] = {name: name for name in KINDS}
-        contest = make_competition(usual[kind], classes=classes, train_rows=rows)
+        contest = make_competition(usual[kind], classes=classes, train_rows=rows, metric=metric)
     keys = [*contest.train["image"], *contest.test["image"]]
     waves = np.sin(
         np.arange(len(keys))[:, None, None] / 7
@@ -40,8 +40,9 @@ def made_competition(kind: str, rows: int = 120, classes: tuple[str, ...] | None
     return replace(contest, images=ArrayImages(keys, np.stack([grey, np.roll(grey, 3, axis=1), grey // 2], axis=3)))
 
 
-def made_probs(contest: Competition, seed: int = 0, skill: float = 0.35) -> np.ndarray:
-    """Predictions, N x K, between chance (0) and the truth (1)."""
+def made_probs(contest: Competition, seed: int = 0, skill: float | None = None) -> np.ndarray:
+    """Predictions, N x K, between chance (0) and the truth (1); without skill some of them are wrong."""
+    skill = (0.35 if len(contest.task.classes) < 10 else 0.1) if skill is None else skill
     noise = make_probs(contest.task, len(contest.train), np.random.default_rng(seed))
     mixed = skill * contest.truth + (1 - skill) * noise
     return (mixed / mixed.sum(axis=1, keepdims=True) if contest.task.one_of_many else mixed).astype(np.float32)
