@@ -195,13 +195,14 @@ def read_scores(run: Run, metric: str) -> Scores | None:
         return None
     if told["metric"] != metric or [int(fold) for fold in told["per_fold"]] != run.finished_folds():
         return None
-    nan = float("nan")
-    numbers = {name: nan if told[name] is None else told[name] for name in ("pooled", "low", "high", "mean", "std")}
-    per_fold = {int(fold): nan if value is None else value for fold, value in told["per_fold"].items()}
-    per_class = {
-        name: ClassScore(**{key: nan if value is None else value for key, value in one.items()}) for name, one in told["per_class"].items()
-    }
+    numbers = {name: _known(told[name]) for name in ("pooled", "low", "high", "mean", "std")}
+    per_fold = {int(fold): _known(value) for fold, value in told["per_fold"].items()}
+    per_class = {name: ClassScore(one["rows"], _known(one["roc_auc"]), _known(one["found"])) for name, one in told["per_class"].items()}
     return Scores(metric=metric, per_fold=per_fold, per_class=per_class, decided=told["decided"], **numbers)
+
+
+def _known(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def record(runs: Path, row: dict[str, object]) -> None:

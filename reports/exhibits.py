@@ -31,7 +31,7 @@ def read_exhibits(path: Path) -> Exhibits | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as whole, np.load(whole, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
         none = np.zeros((0, 1, 1, 3), np.uint8)
         cams = zip(found.get("cam_ids", []), found.get("cam_images", none), found.get("cams", none), strict=True)

@@ -45,7 +45,7 @@ def _overlaid(anchor: str, column: str, what: str, evidences: Mapping[str, Evide
         axes.set_ylabel(what)
         axes.legend(loc="best")
 
-    return draw(anchor, f"{what}, mean over folds".capitalize(), f"{what} by epoch of {', '.join(evidences)}", plot)
+    return draw(anchor, f"Mean over folds of the {what}", f"{what} by epoch of {', '.join(evidences)}", plot)
 
 
 def _roc(evidences: Mapping[str, Evidence]) -> Drawing:

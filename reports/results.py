@@ -54,7 +54,8 @@ def class_by_class(evidence: Evidence) -> list[Block]:
     task = evidence.contest.task
     true, chosen = evidence.truth.argmax(axis=1), evidence.probs.argmax(axis=1)
     places = np.arange(len(task.classes))
-    precision, recall, f1, support = precision_recall_fscore_support(true, chosen, labels=places, zero_division=np.nan)  # type: ignore[arg-type]
+    parts = precision_recall_fscore_support(true, chosen, labels=places, zero_division=np.nan)  # type: ignore[arg-type]
+    precision, recall, f1, support = (np.asarray(part) for part in parts)
     guessed = np.bincount(chosen, minlength=len(places))
     if len(places) > MOST_CLASSES:
         places = np.sort(np.argsort(np.nan_to_num(f1, nan=-1.0), kind="stable")[:MOST_CLASSES])

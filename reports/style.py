@@ -6,11 +6,13 @@ import unicodedata
 import warnings
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
 
 from reports.blocks import Drawing
@@ -21,14 +23,14 @@ DASHES = ("-", "--", ":", "-.")
 WIDTH, HEIGHT = 4.6, 3.2  # inches: 442 x 307 px on a page
 MOST_POINTS = 2_000  # a scatter of more is drawn as pixels
 LONGEST_NAME = 26
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.grid": True,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.7,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
+    "axes.prop_cycle": cycler(color=PALETTE),
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from reports.compare import write_comparison
 from reports.leaderboard import write_leaderboard
 from reports.report import write_report
 from tests.reports.made import ALL_KINDS, made_competition, made_probs, made_run
 
-playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[dev]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium (make test does it where it may)")
 
@@ -32,9 +32,9 @@ TOO_WIDE = """() => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator["playwright_api.Browser"]:
+def browser() -> Iterator[Browser]:
     flags = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with playwright_api.sync_playwright() as started:
+    with sync_playwright() as started:
         opened = started.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield opened
         opened.close()
@@ -59,7 +59,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def tab(browser: "playwright_api.Browser") -> Iterator["playwright_api.Page"]:
+def tab(browser: Browser) -> Iterator[Page]:
     """A window of which nothing is complained in the console, and that asks nobody for anything."""
     context = browser.new_context(viewport={"width": DESK[0], "height": DESK[1]}, reduced_motion="reduce")
     tab, faults = context.new_page(), list[str]()
@@ -72,7 +72,7 @@ def tab(browser: "playwright_api.Browser") -> Iterator["playwright_api.Page"]:
 
 
 @pytest.mark.parametrize("which", [*ALL_KINDS, "names", "compare", "leaderboard"])
-def test_a_page_is_whole_on_a_phone_and_a_desk_light_and_dark(which: str, pages: dict[str, Path], tab: "playwright_api.Page") -> None:
+def test_a_page_is_whole_on_a_phone_and_a_desk_light_and_dark(which: str, pages: dict[str, Path], tab: Page) -> None:
     tab.goto(pages[which].as_uri())
     for width, height in (PHONE, DESK):
         tab.set_viewport_size({"width": width, "height": height})
@@ -85,7 +85,7 @@ def test_a_page_is_whole_on_a_phone_and_a_desk_light_and_dark(which: str, pages:
                 tab.screenshot(path=Path(keep) / f"{which}-{width}-{theme}.png", full_page=True)
 
 
-def test_a_table_is_sorted_by_a_click_and_by_a_key(pages: dict[str, Path], tab: "playwright_api.Page") -> None:
+def test_a_table_is_sorted_by_a_click_and_by_a_key(pages: dict[str, Path], tab: Page) -> None:
     tab.goto(pages["multiclass"].as_uri())
     table = tab.locator("table.sortable", has=tab.get_by_role("columnheader", name="precision")).first
     cells = table.locator("tbody tr td:nth-child(5)")
@@ -106,7 +106,7 @@ def test_a_table_is_sorted_by_a_click_and_by_a_key(pages: dict[str, Path], tab: 
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK])
-def test_links_lead_to_their_headings(size: tuple[int, int], pages: dict[str, Path], tab: "playwright_api.Page") -> None:
+def test_links_lead_to_their_headings(size: tuple[int, int], pages: dict[str, Path], tab: Page) -> None:
     tab.set_viewport_size({"width": size[0], "height": size[1]})
     tab.goto(pages["ordinal"].as_uri())
     links = tab.locator("nav a")
@@ -120,7 +120,7 @@ def test_links_lead_to_their_headings(size: tuple[int, int], pages: dict[str, Pa
         assert heading.inner_text() == links.nth(place).inner_text()
 
 
-def test_the_first_key_offers_to_skip_to_the_content(pages: dict[str, Path], tab: "playwright_api.Page") -> None:
+def test_the_first_key_offers_to_skip_to_the_content(pages: dict[str, Path], tab: Page) -> None:
     tab.goto(pages["binary"].as_uri())
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
@@ -128,7 +128,7 @@ def test_the_first_key_offers_to_skip_to_the_content(pages: dict[str, Path], tab
     assert tab.evaluate("document.activeElement.id") == "main"
 
 
-def test_the_theme_can_be_chosen(pages: dict[str, Path], tab: "playwright_api.Page") -> None:
+def test_the_theme_can_be_chosen(pages: dict[str, Path], tab: Page) -> None:
     tab.emulate_media(color_scheme="light")
     tab.goto(pages["binary"].as_uri())
     button = tab.locator("#theme")
@@ -141,7 +141,7 @@ def test_the_theme_can_be_chosen(pages: dict[str, Path], tab: "playwright_api.Pa
     assert tab.evaluate(LIGHTNESS) > 128
 
 
-def test_print_leaves_out_what_paper_cannot_do(pages: dict[str, Path], tab: "playwright_api.Page") -> None:
+def test_print_leaves_out_what_paper_cannot_do(pages: dict[str, Path], tab: Page) -> None:
     tab.goto(pages["multilabel"].as_uri())
     tab.emulate_media(media="print", color_scheme="dark")
     assert not tab.locator("nav").is_visible()
