@@ -36,6 +36,7 @@ def train(config: Config) -> int:
     from folds.split import asked_folds, assign_folds, settle_folds, tuning_rows
     from folds.teacher import brought, teacher_of
     from models.together import entered_by_main, from_main, join, largest, main_first
+    from reports.report import report_or_reason
 
     join(config.machine)
     with main_first():
@@ -50,7 +51,9 @@ def train(config: Config) -> int:
 
         from competition.tables import as_table
         from models.device import accelerator_for, gpus_of
+        from models.exhibits import exhibit
         from models.job import FoldJob, Stopped
+        from models.loggers import show_pictures
         from models.methods import METHODS
         from models.plan import plan_lines, prepare
         from models.pseudo import with_pseudo
@@ -115,6 +118,9 @@ def train(config: Config) -> int:
     for fold, code in failed.items():
         say(f"fold {fold} ended with exit code {code}: {run.fold_directory(fold) / LOG} tells why; the same command tries it again")
     if done and tells:
+        if len(done) == config.folds.count:
+            exhibit([run.fold_directory(fold) for fold in done], contest, config.machine)
+            show_pictures(run.directory, report_or_reason(run, contest), config.machine)
         say(f"next: python predict.py {run.directory}")
     return max((code if code > 0 else 1 for code in failed.values()), default=0)  # below 0: ended by a signal
 

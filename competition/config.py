@@ -125,7 +125,7 @@ class ModelConfig(Section):
     """The network."""
 
     backbone: str | Auto = "auto"
-    """timm/NAME, torchvision/NAME or small/NAME; `python -m models list` names them."""
+    """timm/NAME, torchvision/NAME, small/NAME or labs/NAME; `python -m models list` names them."""
     weights: str = "auto"
     """pretrained: from the hub; none: random; FILE: a .safetensors of the backbone; auto: pretrained where they can be had."""
     drop: Share = 0.0

@@ -1,8 +1,9 @@
 """What people see: lines, progress with rate and time left where there is a terminal, errors without a traceback."""
 
+import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ from competition.processes import RANK
 
 if TYPE_CHECKING:
     from competition.contest import Reason
+
+BAR_WIDTH = 24
+LEVELS = "▁▂▃▄▅▆▇█"
+LONGEST_COURSE = 40  # letters
 
 console = Console(highlight=False, soft_wrap=True, quiet=RANK > 0)
 errors = Console(stderr=True, highlight=False, soft_wrap=True, quiet=RANK > 0)
@@ -77,6 +82,21 @@ def table(title: str, columns: list[str], rows: list[list[str]], right: tuple[in
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     console.print(drawn, soft_wrap=False)
+
+
+def bar(share: float) -> str:
+    """A bar as long as the share, 0 to 1; of what is more than nothing at least one block."""
+    return "█" * max(1 if share > 0 else 0, round(BAR_WIDTH * share)) if math.isfinite(share) else ""
+
+
+def course(values: Sequence[float]) -> str:
+    """How values went, a block each, from the lowest to the highest; of many, as many evenly spread ones as fit a line."""
+    if len(values) > LONGEST_COURSE:
+        values = [values[place * (len(values) - 1) // (LONGEST_COURSE - 1)] for place in range(LONGEST_COURSE)]
+    known = [value for value in values if math.isfinite(value)]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    steps = (len(LEVELS) - 1) / (high - low) if high > low else 0.0
+    return "".join(LEVELS[round((value - low) * steps)] if math.isfinite(value) else " " for value in values)
 
 
 @contextmanager

@@ -1,13 +1,24 @@
-"""What a fold's losses say, in words, with what to try: a pure function of its history.
+"""What a fold's losses say, in a line and in words, with what to try: pure functions of its history.
 
 Losses of training and of what is held out are compared only with themselves: mixing and smoothing raise the first.
 """
 
 from collections.abc import Mapping, Sequence
 
+from competition.console import course
+
 ROSE, FELL = 1.1, 0.95  # times what it was
 LEARNED = 0.97
 STILL = 0.9  # of the epoch before, at the end
+
+
+def in_a_line(history: Sequence[Mapping[str, float | None]]) -> list[str]:
+    """One line that draws the held-out losses, or where these were measured less than three times the training losses; none of fewer."""
+    for name, what in (("held_out_loss", "held-out loss"), ("train_loss", "training loss")):
+        values = [float(value) for row in history if (value := row[name]) is not None]
+        if len(values) > 2:
+            return [f"{what} {course(values)} {values[0]:.4f} to {values[-1]:.4f}"]
+    return []
 
 
 def diagnose(history: Sequence[Mapping[str, float | None]], lr: float) -> list[str]:

@@ -8,8 +8,10 @@ import numpy as np
 from competition.metrics import THRESHOLD, decide
 from competition.task import Task
 
+MOST = 24  # under each name, of a fold or of a whole run
 
-def notable(truth: np.ndarray, probs: np.ndarray, task: Task, count: int) -> dict[str, np.ndarray]:
+
+def notable(truth: np.ndarray, probs: np.ndarray, task: Task, count: int = MOST) -> dict[str, np.ndarray]:
     """int64 positions of rows, at most `count` under each name; truth and probs are N x K, in the same order of rows.
 
     mistakes   rows that are decided wrongly, the most confident first: by the probability of the wrong class; of several labels by that of

@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from competition.console import console, say, table
+from competition.console import bar, console, say, table
 from competition.contest import Competition
 from competition.damage import look_for_damage
 from competition.errors import CompetitionError
@@ -16,7 +16,6 @@ from competition.tabular import Tabular
 LOOKED_AT_IMAGES = 40
 SHOWN_CLASSES = 12
 SHOWN_DAMAGED = 3
-BAR_WIDTH = 24
 MARKS = (0, 0.25, 0.5, 0.75, 1)  # quantiles of a target
 DOUBT = "?"
 
@@ -98,7 +97,7 @@ def class_rows(competition: Competition) -> tuple[list[str], list[list[str]]]:
             task.classes[place],
             f"{int(counts[place]):,}",
             f"{counts[place] / max(1, len(truth)):.1%}",
-            "█" * max(1 if counts[place] else 0, round(BAR_WIDTH * counts[place] / highest)),
+            bar(float(counts[place] / highest)),
         ]
         for place in order[:SHOWN_CLASSES]
     ]

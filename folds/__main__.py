@@ -77,14 +77,17 @@ def scores(of: Annotated[str, tyro.conf.Positional] = "", runs: Path = Path("run
 
 def _scores_of_run(directory: Path) -> int:
     from competition.load import load
+    from folds.measures import measures
     from folds.run import read_run
-    from folds.scores import score_run
-    from folds.show import show_classes, show_scores
+    from folds.scores import score_run, truth_of
+    from folds.show import show_classes, show_measures, show_scores
 
     run = read_run(directory)
     contest = load(run.config.competition)
-    found = score_run(run, contest, run.oof(contest.task))
+    oof = run.oof(contest.task)
+    found = score_run(run, contest, oof)
     show_scores(run, found)
+    show_measures(measures(truth_of(oof, contest), oof.to_numpy(), contest.task))
     show_classes(found)
     return 0
 

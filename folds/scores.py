@@ -1,6 +1,8 @@
 """What the out-of-fold predictions say: per fold, pooled, mean and spread; and the ledger, a row a run."""
 
-from dataclasses import asdict, dataclass, field
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from filelock import FileLock
 from competition.atomic import write_json, write_text
 from competition.contest import Competition
 from competition.decisions import fit_decision
-from competition.metrics import THRESHOLD, decide, score
+from competition.metrics import THRESHOLD, areas, decide, score
 from competition.task import Task
 from folds.errors import FoldError
 from folds.groups import groups_of
@@ -38,14 +40,17 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One class against the rest: how many rows it has, the area under its ROC curve, and the share of its rows that are found.
+    """One class against the rest: how many rows it has, the area under its ROC curve, the share of its rows that are found (recall), the
+    share of the rows taken for it that are its own (precision; 0 where there are none), and F1, the harmonic mean of both.
 
-    Of a number: rows, nan, and the share of its variance that is explained.
+    Of a number: rows, nan, the share of its variance that is explained, and nan twice.
     """
 
     rows: int
     roc_auc: float
     found: float
+    precision: float = math.nan
+    f1: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -87,17 +92,29 @@ def score_run(run: Run, contest: Competition, oof: pd.DataFrame) -> Scores:
 
 def class_scores(truth: np.ndarray, probs: np.ndarray, task: Task) -> dict[str, ClassScore]:
     """Class by class, of truth and probs, N x K."""
-    found = {}
-    chosen = None if task.kind == "regression" else decide(probs, task)
-    for place, name in enumerate(task.classes):
-        true, its = truth[:, place], probs[:, place]
-        if chosen is None:
-            found[name] = ClassScore(len(true), float("nan"), score("r2", true[:, None], its[:, None], Task("regression", (name,))))
-            continue
-        holds = true > THRESHOLD
-        area = score("roc_auc", true[:, None], its[:, None], Task("multilabel", (name,)))
-        found[name] = ClassScore(int(holds.sum()), area, float(chosen[holds, place].mean()) if holds.any() else float("nan"))
-    return found
+    if task.kind == "regression":
+        explained = [
+            score("r2", truth[:, [place]], probs[:, [place]], Task("regression", (name,))) for place, name in enumerate(task.classes)
+        ]
+        return {name: ClassScore(len(truth), math.nan, value) for name, value in zip(task.classes, explained, strict=True)}
+    true = truth > THRESHOLD
+    if task.one_of_many:
+        codes, chosen = truth.argmax(axis=1), probs.argmax(axis=1)
+        taken, hits = (np.bincount(those, minlength=len(task.classes)) for those in (chosen, chosen[chosen == codes]))
+    else:
+        decided = decide(probs, task)
+        taken, hits = decided.sum(axis=0), (decided & true).sum(axis=0)
+    rows, each = true.sum(axis=0), areas(true, probs)
+    return {
+        name: ClassScore(
+            rows=int(rows[place]),
+            roc_auc=float(each[place]),
+            found=float(hits[place] / rows[place]) if rows[place] else math.nan,
+            precision=float(hits[place] / max(1, taken[place])),
+            f1=float(2 * hits[place] / (rows[place] + taken[place])) if rows[place] + taken[place] else math.nan,
+        )
+        for place, name in enumerate(task.classes)
+    }
 
 
 def truth_of(table: pd.DataFrame, contest: Competition) -> np.ndarray:
@@ -170,6 +187,26 @@ def gather(run: Run, contest: Competition) -> Scores:
     }
     record(run.config.machine.runs, row)
     return scores
+
+
+def read_scores(run: Run, metric: str) -> Scores | None:
+    """What `gather` wrote; None where it is not there, is about another metric, or folds were finished since."""
+    path = run.directory / "scores.json"
+    if not path.is_file():
+        return None
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if not told.keys() >= {one.name for one in fields(Scores)}:  # an older version wrote it
+        return None
+    if told["metric"] != metric or [int(fold) for fold in told["per_fold"]] != run.finished_folds():
+        return None
+    numbers = {name: _known(told[name]) for name in ("pooled", "low", "high", "mean", "std")}
+    per_fold = {int(fold): _known(value) for fold, value in told["per_fold"].items()}
+    per_class = {name: ClassScore(one["rows"], _known(one["roc_auc"]), _known(one["found"])) for name, one in told["per_class"].items()}
+    return Scores(metric=metric, per_fold=per_fold, per_class=per_class, decided=told["decided"], **numbers)
+
+
+def _known(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def record(runs: Path, row: dict[str, object]) -> None:

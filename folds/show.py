@@ -1,6 +1,6 @@
 """The scores of a run on one screen: fold by fold, together, class by class."""
 
-from competition.console import table
+from competition.console import bar, table
 from folds.run import Run
 from folds.scores import Scores
 
@@ -22,6 +22,24 @@ def show_scores(run: Run, scores: Scores) -> None:
 def show_classes(scores: Scores) -> None:
     """Prints the classes that are found least."""
     weakest = sorted(scores.per_class.items(), key=lambda item: item[1].found)[:SHOWN_CLASSES]
-    header = [f"classes, of {len(scores.per_class)} the least found first", "rows", "found", "AUC against the rest"]
-    rows = [[name, f"{one.rows:,}", f"{one.found:.1%}", f"{one.roc_auc:.4f}"] for name, one in weakest]
-    table("class by class", header, rows, right=(1, 2, 3))
+    header = [
+        f"classes, of {len(scores.per_class)} the least found first",
+        "rows",
+        "precision",
+        "recall",
+        "F1",
+        "AUC against the rest",
+        "found",
+    ]
+    rows = [
+        [name, f"{one.rows:,}", f"{one.precision:.1%}", f"{one.found:.1%}", f"{one.f1:.4f}", f"{one.roc_auc:.4f}", bar(one.found)]
+        for name, one in weakest
+    ]
+    table("class by class", header, rows, right=(1, 2, 3, 4, 5))
+
+
+def show_measures(measures: dict[str, float]) -> None:
+    """Prints the usual measures of all held-out rows; nothing where there are none."""
+    if measures:
+        rows = [[name, f"{value:.5f}"] for name, value in measures.items()]
+        table("all held-out rows (precision, recall and f1_macro: means over classes)", ["", ""], rows, right=(1,))

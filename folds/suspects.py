@@ -50,17 +50,20 @@ def _denied(probs: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarra
     count = probs.shape[1]
     rows_of = np.bincount(given, minlength=count)
     own = np.array([probs[given == name, name].mean() if rows_of[name] else 2.0 for name in range(count)])
-    confident = probs >= own
+    confident, likeliest = probs >= own, probs.argmax(axis=1)
     likely = np.where(confident, probs, -1).argmax(axis=1)
     sure = confident.any(axis=1)
     joint = np.zeros((count, count))
     np.add.at(joint, (given[sure], likely[sure]), 1)
     expected = np.rint(joint / np.maximum(joint.sum(axis=1, keepdims=True), 1) * rows_of[:, None]).astype(int)
     other, margin = np.full(len(given), -1), np.zeros(len(given))
+    order = np.argsort(given * count + likeliest, kind="stable")
+    pair = (given * count + likeliest)[order]
     for own_class, name in np.argwhere(expected):
         if own_class == name:
             continue
-        rows = np.flatnonzero((given == own_class) & (probs.argmax(axis=1) == name))
+        first, last = np.searchsorted(pair, [own_class * count + name, own_class * count + name + 1])
+        rows = order[first:last]
         apart = probs[rows, name] - probs[rows, own_class]
         taken = np.argsort(-apart, kind="stable")[: expected[own_class, name]]
         other[rows[taken]], margin[rows[taken]] = name, apart[taken]

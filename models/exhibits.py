@@ -11,7 +11,7 @@ foldK/exhibits.npz holds, as far as there is something to show:
 Legend: N batch, S side in px, P that of what is shown, C channels, K columns of the table, L raw outputs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from torch import nn
 from competition.atomic import replacing
 from competition.cache import pixels
 from competition.config import Config, DeviceConfig
+from competition.console import say
 from competition.contest import Competition
+from competition.errors import InputError
 from competition.notable import notable
 from competition.settings import validated
 from competition.task import Task
@@ -38,12 +40,21 @@ from models.mixing import mixing
 from models.parts import batches_of
 
 FILE = "exhibits.npz"
-OF_A_KIND = 12  # mistakes, uncertain ones and samples, each
 SHOWN = 24  # images of a batch
 SHOWN_FILTERS = 64
 SHOWN_PX = 160
 AT_ONCE = 8  # images, whose gradients are kept
 FEW_NAMES = 2  # labels under one picture
+
+
+def exhibit(folds: Iterable[Path], contest: Competition, machine: DeviceConfig) -> None:
+    """Writes them for those of these folds (their directories) that have none yet. What fails is told and left out: the folds are done."""
+    for directory in folds:
+        if not (directory / FILE).is_file():
+            try:
+                write_exhibits(directory, contest, machine)
+            except (InputError, OSError, RuntimeError) as error:
+                say(f"{directory}: nothing is shown of its network: {error}")
 
 
 def write_exhibits(directory: Path, contest: Competition, machine: DeviceConfig) -> Path:
@@ -121,7 +132,7 @@ def _where_it_looks(
     """Grad-CAM of what the network says of the held-out images that are worth a look."""
     device = device_of(machine)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    places = np.unique(np.concatenate(list(notable(job.truth[job.held_rows], probs, job.task, OF_A_KIND).values())))
+    places = np.unique(np.concatenate(list(notable(job.truth[job.held_rows], probs, job.task).values())))
     rows, normalise = job.held_rows[places], Normalise(checkpoint.spec, device)
     numbers = None if contest.tabular is None else numbers_of(checkpoint.columns, contest.tabular.train)
     look_up, chosen = beside(numbers, device), torch.from_numpy(probs[places].argmax(axis=1)).to(device)

@@ -23,7 +23,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from competition.atomic import write_text
 from competition.console import progress, say
-from competition.diagnosis import diagnose
+from competition.diagnosis import diagnose, in_a_line
 from competition.metrics import METRICS, score
 from competition.processes import PROCESSES, RANK
 from models import checkpoint
@@ -219,7 +219,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
         measured = None
     probs, _, final = measured or measure(kept())
     weights_kept = "best" if best else "averaged" if ema or swa else "last"
-    for line in diagnose(history, float(optim.lr)):
+    for line in [*in_a_line(history), *diagnose(history, float(optim.lr))]:
         say(f"{job.name}  {line}")
     if accelerator.is_main_process:
         save_checkpoint(job, kept(), parts.head, weights_kept)

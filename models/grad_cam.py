@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-FEWEST = 4  # positions a side: a coarser grid tells little
+FEWEST = 3  # positions a side: a coarser grid tells little
 MOST_PREFIX = 8  # tokens before those of the image (class, registers)
 
 
@@ -20,7 +20,7 @@ def grad_cam(network: nn.Module, given: Sequence[torch.Tensor], wanted: Callable
     number that is explained (N). Of a position's channels those count, weighted, that raise it: weights are its mean gradients.
 
     Source: Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization". The grid is the last
-    with at least 4 positions a side, in the order in which the network computes.
+    with at least 3 positions a side, in the order in which the network computes.
     """
     place = _last_grid(network, [part[:1] for part in given])
     if place is None:

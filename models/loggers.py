@@ -3,6 +3,7 @@
 Accelerate's trackers write it. What fails on the way (a server that is gone) is told once and left out; the training goes on.
 """
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -62,6 +63,21 @@ def close(job: FoldJob, opened: Mapping[str, Any]) -> None:
             tracker.finish()
         except Exception as error:  # each raises its own kinds
             _left_out(job, name, error)
+
+
+def show_pictures(directory: Path, pictures: Mapping[str, Callable[[], bytes]], machine: MachineConfig) -> None:
+    """Writes pictures (by name, what gives a PNG) into directory/tensorboard, in place of others; if TensorBoard is asked for."""
+    if "tensorboard" not in machine.loggers or not pictures:
+        return
+    import cv2
+    import numpy as np
+    from torch.utils.tensorboard import SummaryWriter
+
+    shutil.rmtree(directory / "tensorboard", ignore_errors=True)
+    with SummaryWriter(str(directory / "tensorboard")) as board:
+        for name, png in pictures.items():
+            image = cv2.imdecode(np.frombuffer(png(), np.uint8), cv2.IMREAD_COLOR_RGB)
+            board.add_image(name, np.asarray(image), dataformats="HWC")
 
 
 def _left_out(job: FoldJob, name: str, error: Exception) -> None:

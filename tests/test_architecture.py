@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "folds": {"folds", "competition"},
     "models": {"models", "competition"},
     "submissions": {"submissions", "folds", "competition"},
+    "reports": {"reports", "folds", "competition"},
 }
 KAGGLE_CHILD = ROOT / "competition" / "kaggle_child.py"  # started as a process of its own, imported by nobody
 TORCH = {"torch", "torchvision", "timm", "albumentations", "accelerate", "torchinfo", "tensorboard"}
@@ -72,6 +73,8 @@ def test_nothing_is_called_by_an_empty_name() -> None:
         ["-m", "folds", "scores"],
         ["-m", "models", "--help"],
         ["-m", "submissions", "--help"],
+        ["-m", "reports", "--help"],
+        ["-m", "reports", "no-such-run"],
     ],
     ids=" ".join,
 )

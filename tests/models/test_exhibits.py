@@ -10,12 +10,13 @@ from torch import nn
 from competition.cache import pixels
 from competition.config import CompetitionConfig, Config, DeviceConfig
 from competition.load import load
+from competition.notable import MOST
 from competition.tables import as_table
 from competition.task import Task
 from folds.run import write_table
 from models.backbones import build, input_spec
 from models.device import accelerator_for
-from models.exhibits import OF_A_KIND, SHOWN, filters, label, write_exhibits
+from models.exhibits import SHOWN, filters, label, write_exhibits
 from models.fit import fit
 from models.job import job_of_all
 
@@ -50,7 +51,7 @@ def test_a_fold_shows_its_batch_its_first_layer_and_where_it_looks(tmp_path: Pat
     assert shown["filters"].shape == (8, 3, 3, 1)
     assert {shown["filters"][0].min(), shown["filters"][0].max()} == {0, 255}
     count = len(shown["cam_ids"])
-    assert OF_A_KIND <= count <= 3 * OF_A_KIND
+    assert MOST <= count <= 3 * MOST
     assert shown["cam_images"].shape == (count, 8, 8, 1)
     assert len(shown["cams"]) == count
     contest = load(CompetitionConfig())
@@ -63,10 +64,10 @@ def test_mixed_images_are_shown_mixed(tmp_path: Path) -> None:
 
 
 def test_first_layers_are_pictures_where_they_look_at_pixels() -> None:
-    dense = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 4, 5), nn.Linear(5, 2))
+    first = nn.Linear(3 * 4 * 4, 5)
     with torch.no_grad():
-        dense[1].weight.copy_(torch.arange(240.0).view(5, 48))
-    drawn = filters(dense, 3)
+        first.weight.copy_(torch.arange(240.0).view(5, 48))
+    drawn = filters(nn.Sequential(nn.Flatten(), first, nn.Linear(5, 2)), 3)
     assert drawn.shape == (5, 4, 4, 3)
     assert drawn[2].min() == 0
     assert drawn[2, 3, 3, 2] == 255, "the last weight is the last channel of the last pixel"
