@@ -76,12 +76,13 @@ def dry_run(package: Package, contest: Competition, work: Path, share: float = 0
     given = work / "kaggle" / "input"
     rows = lay_out(contest, given / contest.name, share)
     shutil.copytree(package.dataset, given / package.name, ignore=shutil.ignore_patterns("dataset-metadata.json"))
-    (work / "home").mkdir()
+    for name in ("home", "tmp"):
+        (work / name).mkdir()
     python = clean_environment(work / "venv")
     off, network = network_off(work / "venv" / "image")
-    environment = {"PATH": os.defpath, "HOME": str(work / "home"), **_blocked(off)}
+    environment = {"PATH": os.defpath, "HOME": str(work / "home"), "TMPDIR": str(work / "tmp"), **_blocked(off)}
     say(f"dry run: {rows:,} of {len(contest.test):,} test images, network off by {network}")
-    command = [*off, str(python), str(_code_of(package, work))]
+    command = [*off, str(python), str(code_of(package, work))]
     seconds, gib = _measured(command, given, environment)
     ours = _rows(_our_csv(package, given / contest.name, work / "ours"))
     theirs = work / "kaggle" / "working" / OUTPUT
@@ -91,6 +92,8 @@ def dry_run(package: Package, contest: Competition, work: Path, share: float = 0
         less = lay_out(contest, few / contest.name, FEW / len(contest.test))
         (few / package.name).symlink_to(given / package.name)
         each = max(0.0, seconds - _measured(command, few, environment)[0]) / max(1, rows - less)
+    for name in ("venv", "tmp", "few"):  # hundreds of megabytes; where it failed they stay, to be looked at
+        shutil.rmtree(work / name, ignore_errors=True)
     return DryRun(len(_rows(theirs)) - 1, rows, differing(_rows(theirs), ours), seconds, gib, network, theirs, each)
 
 
@@ -142,12 +145,12 @@ def _blocked(off: Sequence[str]) -> dict[str, str]:
     return {} if off else {"http_proxy": dead, "https_proxy": dead, "no_proxy": ""}
 
 
-def _code_of(package: Package, work: Path) -> Path:
+def code_of(package: Package, work: Path) -> Path:
     """The notebook's code as a script."""
     facts = json.loads((package.kernel / "kernel-metadata.json").read_text(encoding="utf-8"))
     code = package.kernel / facts["code_file"]
     if code.suffix != ".ipynb":
-        return code
+        return code.resolve()
     cells = json.loads(code.read_text(encoding="utf-8"))["cells"]
     script = work / "notebook.py"
     script.write_text("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"), encoding="utf-8")

@@ -19,11 +19,12 @@ import pytest
 from competition.config import CompetitionConfig
 from competition.load import load
 from competition.settings import competition_config
-from submissions.dry_run import differing, network_off, plain
+from submissions.dry_run import code_of, differing, network_off, plain
 from submissions.errors import SubmissionError
 from submissions.lay_out import lay_out
 from submissions.pack import SOURCE_MARK, competition_toml
 from submissions.wheels import IMAGE, LACKING
+from tests.submissions.test_push import packed
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,6 +103,16 @@ def test_rows_that_differ_are_counted() -> None:
         differing(ours[:2], ours)
 
 
+@pytest.mark.parametrize("notebook", [False, True])
+def test_what_a_dry_run_runs_is_the_same_script(notebook: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From anywhere: the package is named by a path from here, and the script runs in a directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    package = packed(Path("here"), notebook=notebook)
+    code = code_of(package, tmp_path)
+    assert code.is_absolute()
+    assert code.read_text(encoding="utf-8") == (ROOT / "submissions" / "offline.py").read_text(encoding="utf-8")
+
+
 def test_without_unshare_sockets_refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("submissions.dry_run.NO_NETWORK", ["false"])
     before, told = network_off(tmp_path)
@@ -144,7 +155,7 @@ def test_a_packed_digits_predicts_offline_as_it_does_here(tmp_path: Path) -> Non
     fast = ("--folds.count", "2", "--optim.epochs", "2", "--model.backbone", "small/resnet9-8")
     run(str(ROOT / "train.py"), "--competition", "digits", "--fold", "all", *fast, cwd=tmp_path)
     run(str(ROOT / "predict.py"), "--competition", "digits", "--output", "ours.csv", cwd=tmp_path)
-    said = run("-m", "submissions", "pack", "--notebook", "--hidden-rows", "100000", cwd=tmp_path)
+    said = run("-m", "submissions", "pack", "--hidden-rows", "100000", cwd=tmp_path)
     assert "network off by" in said
     assert "its CSV is ours: 180 rows" in said
     assert "a test of 100,000 would take about" in said
