@@ -49,6 +49,11 @@ class Evidence:
         return {kind} | ({"ranking"} if kind in RANKED and (ranked or len(self.contest.task.classes) > MANY) else set())
 
     @cached_property
+    def codes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Twice int64 N: the true and the likeliest class."""
+        return self.truth.argmax(axis=1), self.probs.argmax(axis=1)
+
+    @cached_property
     def decision(self) -> Decision | None:
         """The rule that answers are decided by, where one is better out of fold than the usual decision."""
         if self.scores.decided is None:
