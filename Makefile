@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help submission test format lint types pytest chromium slow clean
+.PHONY: help submission test format lint types pytest chromium slow labs-quick clean
 
 help:
 	@echo "make submission   train all folds of the embedded competition, predict, write and check a submission"
 	@echo "make test         ruff, pyright and pytest"
 	@echo "make slow         the tests that take a minute or more: kills at random moments, lost workers of a cluster, OpenVINO"
+	@echo "make labs-quick   the five labs of docs/labs.md with a few steps each, on made pictures: some minutes"
 	@echo "make format | lint | types | pytest | clean"
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -37,7 +38,7 @@ types: $(VENV)/ready
 	$(BIN)/pyright
 
 pytest: $(VENV)/ready chromium
-	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0 -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not slow"
 
 # Pages are tested in Debian's Chromium: installed where root may do so; without it those tests are skipped, and say so.
 chromium:
@@ -47,6 +48,9 @@ chromium:
 
 slow: $(VENV)/ready
 	$(BIN)/python -m pytest -m slow
+
+labs-quick: $(VENV)/ready
+	$(BIN)/python -m benchmarks.labs
 
 clean:
 	rm -rf $(VENV) cache

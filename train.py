@@ -31,6 +31,7 @@ def train(config: Config) -> int:
     from folds.groups import audited
     from folds.run import FULL, open_run
     from folds.scores import gather
+    from folds.show import show_scores
     from folds.side_by_side import LOG, apart, lanes_of, train_side_by_side
     from folds.split import asked_folds, assign_folds, settle_folds, tuning_rows
     from folds.teacher import brought, teacher_of
@@ -50,7 +51,9 @@ def train(config: Config) -> int:
 
         from competition.tables import as_table
         from models.device import accelerator_for, gpus_of
+        from models.exhibits import exhibit
         from models.job import FoldJob, Stopped
+        from models.loggers import show_pictures
         from models.methods import METHODS
         from models.plan import plan_lines, prepare
         from models.pseudo import with_pseudo
@@ -106,15 +109,7 @@ def train(config: Config) -> int:
 
     done = run.finished_folds()
     if done and tells:
-        scores = gather(run, contest)
-        rows = [[f"fold {fold}", f"{score:.5f}"] for fold, score in scores.per_fold.items()]
-        spread = f" ± {scores.std:.5f}" if len(done) > 1 else ""
-        summary = [
-            ["mean ± std", f"{scores.mean:.5f}{spread}"],
-            ["pooled [95 %]", f"{scores.pooled:.5f} [{scores.low:.5f}, {scores.high:.5f}]"],
-        ]
-        summary += [["with decisions, nested", f"{scores.decided:.5f}"]] if scores.decided is not None else []
-        table(f"{run.directory}: {len(done)} of {config.folds.count} folds", ["", contest.metric], [*rows, *summary], right=(1,))
+        show_scores(run, gather(run, contest))
         if teacher:
             say(brought(run, teacher, contest))
     if stop():  # of several processes, the others wait here for the main one
@@ -123,7 +118,9 @@ def train(config: Config) -> int:
     for fold, code in failed.items():
         say(f"fold {fold} ended with exit code {code}: {run.fold_directory(fold) / LOG} tells why; the same command tries it again")
     if done and tells:
-        report_or_reason(run, contest)
+        if len(done) == config.folds.count:
+            exhibit([run.fold_directory(fold) for fold in done], contest, config.machine)
+            show_pictures(run.directory, report_or_reason(run, contest), config.machine)
         say(f"next: python predict.py {run.directory}")
     return max((code if code > 0 else 1 for code in failed.values()), default=0)  # below 0: ended by a signal
 

@@ -125,7 +125,7 @@ class ModelConfig(Section):
     """The network."""
 
     backbone: str | Auto = "auto"
-    """timm/NAME, torchvision/NAME or small/NAME; `python -m models list` names them."""
+    """timm/NAME, torchvision/NAME, small/NAME or labs/NAME; `python -m models list` names them."""
     weights: str = "auto"
     """pretrained: from the hub; none: random; FILE: a .safetensors of the backbone; auto: pretrained where they can be had."""
     drop: Share = 0.0
@@ -263,6 +263,8 @@ class MachineConfig(DeviceConfig):
     """Folds trained side by side; auto: by the cores, or one a GPU."""
     engine: Literal["local", "ray"] = "local"
     """What starts folds, and the trials of a study: this machine, or Ray on all of its cluster's (RAY_ADDRESS)."""
+    loggers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
+    """Where each epoch's losses and scores go beside history.csv; the others than tensorboard where they are installed."""
     fold_seconds: Positive | None = None
     """What a fold may take; set by a run with a budget for the folds that it trains side by side."""
     save_seconds: Annotated[float, Field(ge=0)] = 60.0

@@ -1,6 +1,7 @@
 """What people see: lines, progress with rate and time left where there is a terminal, errors without a traceback."""
 
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,7 +49,10 @@ def fail(error: BaseException) -> int:
 
 
 def guarded(work: Callable[[], int]) -> int:
-    """The exit code of the work: its own, 2 after an error in the user's input, 130 after Ctrl-C. A bug shows its traceback."""
+    """The exit code of the work: its own, 2 after an error in the user's input, 130 after Ctrl-C, 141 where nobody reads on.
+
+    A bug shows its traceback.
+    """
     try:
         return work()
     except InputError as error:
@@ -56,6 +60,9 @@ def guarded(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         errors.print("stopped")
         return 130
+    except BrokenPipeError:  # whoever read what is printed (`| head`) has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes at its end
+        return 141
 
 
 def show_reasons(reasons: "Iterable[Reason]") -> None:

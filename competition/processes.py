@@ -13,10 +13,19 @@ def _told(otherwise: int, *names: str) -> int:
 PROCESSES = _told(1, "WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
 LAUNCHED = PROCESSES > 1 or "LOCAL_RANK" in os.environ  # torchrun may also start a single one
 RANK = _told(0, "RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK") if LAUNCHED else 0  # 0: the main process, which alone writes and speaks
+_is_worker = False
 ON_THIS_MACHINE = _told(1, "LOCAL_WORLD_SIZE", "MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE")
 
 
 def cores() -> int:
-    """Cores for this process: those that it may run on, shared out over the processes of this machine."""
+    """Cores for this process: those that it may run on, shared out over the processes of this machine; one for a worker."""
+    if _is_worker:
+        return 1
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, there // ON_THIS_MACHINE)
+
+
+def become_worker() -> None:
+    """From now on this process has one core: it is one of several that prepare batches for another."""
+    global _is_worker
+    _is_worker = True

@@ -29,7 +29,7 @@ def train_config(argv: Sequence[str] | None = None, prog: str | None = None) -> 
     argv = list(sys.argv[1:] if argv is None else argv)
     tree = read_recipe(named) if (named := _flag_value(argv, "--recipe")) else {}
     if "source" not in tree.get("competition", {}):  # a recipe that names its competition, as a run's config.toml does, stands alone
-        tree = _merged(tree, _competition_file(_flag_value(argv, "--competition")))
+        tree = merged(tree, _competition_file(_flag_value(argv, "--competition")))
     return _from_flags(Config, argv, validated(Config, tree, f"recipe {named!r}" if named else str(COMPETITION_FILE)), prog)
 
 
@@ -53,8 +53,16 @@ def read_recipe(named: str) -> Tree:
     """
     if named.endswith(".toml") or Path(named).is_file():
         return _read_toml(Path(named))
-    known = {str(path.relative_to(RECIPES).with_suffix("")): path for path in RECIPES.rglob("*.toml")}
+    known = {path.relative_to(RECIPES).with_suffix("").as_posix(): path for path in RECIPES.rglob("*.toml")}
     return _read_toml(known[choose("recipe", named, known)])
+
+
+def merged(below: Tree, above: Tree) -> Tree:
+    """The tree of both, section by section; where both have a value, that of `above`."""
+    both = dict(below)
+    for key, value in above.items():
+        both[key] = merged(both[key], value) if isinstance(value, dict) and isinstance(both.get(key), dict) else value
+    return both
 
 
 def write_toml(path: Path, config: Config) -> None:
@@ -139,10 +147,3 @@ def _read_toml(path: Path) -> Tree:
         raise CompetitionError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CompetitionError(f"{path}: is no TOML: {error}") from None
-
-
-def _merged(below: Tree, above: Tree) -> Tree:
-    merged = dict(below)
-    for key, value in above.items():
-        merged[key] = _merged(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else value
-    return merged

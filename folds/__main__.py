@@ -20,12 +20,11 @@ from typing import Annotated, Literal
 import tyro
 
 from competition.config import Config
-from competition.console import bar, guarded, say, show_reasons, table
+from competition.console import guarded, say, show_reasons, table
 from competition.errors import examples
 from competition.settings import train_config
 from folds.errors import FoldError
 
-SHOWN_CLASSES = 30
 SHOWN_SUSPECTS = 15
 SHOWN_PICTURES = 48
 SHOWN_STATISTICS = 8
@@ -78,26 +77,18 @@ def scores(of: Annotated[str, tyro.conf.Positional] = "", runs: Path = Path("run
 
 def _scores_of_run(directory: Path) -> int:
     from competition.load import load
+    from folds.measures import measures
     from folds.run import read_run
-    from folds.scores import score_run
+    from folds.scores import score_run, truth_of
+    from folds.show import show_classes, show_measures, show_scores
 
     run = read_run(directory)
     contest = load(run.config.competition)
-    found = score_run(run, contest, run.oof(contest.task))
-    rows = [[f"fold {fold}", f"{value:.5f}"] for fold, value in found.per_fold.items()]
-    whole = [
-        ["mean ± std", f"{found.mean:.5f} ± {found.std:.5f}"],
-        ["pooled [95 %]", f"{found.pooled:.5f} [{found.low:.5f}, {found.high:.5f}]"],
-    ]
-    table(f"{directory}: {len(rows)} of {run.config.folds.count} folds", ["", found.metric], [*rows, *whole], right=(1,))
-    weakest = sorted(found.per_class.items(), key=lambda item: item[1].found)[:SHOWN_CLASSES]
-    header = [f"classes, of {len(found.per_class)} the least found first", "rows", "AUC against the rest", "found", ""]
-    table(
-        "class by class",
-        header,
-        [[name, f"{one.rows:,}", f"{one.roc_auc:.4f}", f"{one.found:.1%}", bar(one.found)] for name, one in weakest],
-        right=(1, 2, 3),
-    )
+    oof = run.oof(contest.task)
+    found = score_run(run, contest, oof)
+    show_scores(run, found)
+    show_measures(measures(truth_of(oof, contest), oof.to_numpy(), contest.task))
+    show_classes(found)
     return 0
 
 

@@ -6,13 +6,14 @@ import time
 from competition.config import Config, seconds_of
 
 LAST_SECONDS = 3.0  # for the scores and the ledger, after the last fold
+PAGE_SECONDS = 7.0  # for the run's page, which is made once all folds are finished
 
 
 def end_of(config: Config, started: float) -> float:
     """When the last fold has to be done; inf where there is no budget. started: when this process was."""
     if config.machine.fold_seconds is not None:
         return started + config.machine.fold_seconds
-    return started + seconds_of(config.optim.budget) - LAST_SECONDS
+    return started + seconds_of(config.optim.budget) - LAST_SECONDS - PAGE_SECONDS * (config.machine.fold == "all")
 
 
 def share_of(end: float, folds: int, at_once: int = 1) -> float:

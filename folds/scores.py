@@ -1,6 +1,7 @@
 """What the out-of-fold predictions say: per fold, pooled, mean and spread; and the ledger, a row a run."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -39,14 +40,17 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One class against the rest: how many rows it has, the area under its ROC curve, and the share of its rows that are found.
+    """One class against the rest: how many rows it has, the area under its ROC curve, the share of its rows that are found (recall), the
+    share of the rows taken for it that are its own (precision; 0 where there are none), and F1, the harmonic mean of both.
 
-    Of a number: rows, nan, and the share of its variance that is explained.
+    Of a number: rows, nan, the share of its variance that is explained, and nan twice.
     """
 
     rows: int
     roc_auc: float
     found: float
+    precision: float = math.nan
+    f1: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,15 @@ def class_scores(truth: np.ndarray, probs: np.ndarray, task: Task) -> dict[str, 
             continue
         holds = true > THRESHOLD
         area = score("roc_auc", true[:, None], its[:, None], Task("multilabel", (name,)))
-        found[name] = ClassScore(int(holds.sum()), area, float(chosen[holds, place].mean()) if holds.any() else float("nan"))
+        taken = chosen[:, place]
+        hits, either = int((holds & taken).sum()), int(holds.sum() + taken.sum())
+        found[name] = ClassScore(
+            rows=int(holds.sum()),
+            roc_auc=area,
+            found=float(hits / holds.sum()) if holds.any() else math.nan,
+            precision=hits / max(1, int(taken.sum())),
+            f1=2 * hits / either if either else math.nan,
+        )
     return found
 
 

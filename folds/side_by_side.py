@@ -91,7 +91,7 @@ def _started(script: Path, run: Run, fold: int, lanes: Lanes, seconds: float, gp
     flags = {"fold": fold, "machine.parallel-folds": 1, "machine.threads": lanes.threads}
     flags |= {f"machine.{name}": getattr(machine, name.replace("-", "_")) for name in told}
     flags |= {"machine.fold-seconds": max(1.0, seconds)} if seconds < math.inf else {}
-    switches = ["--machine.compile"] if machine.compile else []
+    switches = [*(["--machine.compile"] if machine.compile else []), "--machine.loggers", *machine.loggers]
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, str(script), "--recipe", str(run.directory / "config.toml"), "--name", run.config.name, *words, *switches]
     log = run.fold_directory(fold) / LOG

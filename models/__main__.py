@@ -1,4 +1,14 @@
-"""python -m models list [WORD] | summary NAME | export FOLD | study FILE | lr-find [FLAGS OF train.py] | bench [FLAGS OF train.py]"""
+"""The front door of this room.
+
+python -m models list [WORD]                       backbones by name
+python -m models summary NAME                      the layers of one: shapes and parameters
+python -m models study NAME_OR_FILE                a grid or a search over any settings
+python -m models lr-find [flags of train.py]       the range test, drawn
+python -m models bench [flags of train.py]         what this machine does in a second
+python -m models export FOLD                       a finished fold for other programs
+python -m models exhibits RUN                       what its networks see, for its report
+python -m models descent                           what the learning rate does to gradient descent, on a function of two variables
+"""
 
 import sys
 from collections.abc import Sequence
@@ -8,12 +18,15 @@ from typing import Annotated
 import tyro
 
 from competition.atomic import write_bytes
-from competition.config import Config
+from competition.config import Config, DeviceConfig
 from competition.console import guarded, say
-from competition.settings import train_config
+from competition.settings import read_recipe, train_config, validated
 
 RANGE_STEPS = 120
 BENCH_SECONDS = 6.0  # each of what is measured
+DEVICE = DeviceConfig()
+# of a descent: one rate that is too low, one that is right, one with which it runs away
+RATES, START, STEPS = (0.01, 0.1, 10.0), (1.15, 1.43), 33
 Word = Annotated[str, tyro.conf.Positional]
 
 
@@ -36,7 +49,7 @@ def summary(name: Word, size: int | None = None, channels: int = 3, classes: int
     """Prints the layers of a backbone: the shape that each gives, and its parameters.
 
     Args:
-        name: timm/NAME, torchvision/NAME or small/NAME.
+        name: timm/NAME, torchvision/NAME, small/NAME or labs/NAME.
         size: side of the images in px; none: the backbone's own.
         channels: 1 grey, 3 RGB.
         classes: outputs.
@@ -67,15 +80,55 @@ def export(directory: Annotated[Path, tyro.conf.Positional], kind: str = "onnx",
     return 0
 
 
-def study(file: Annotated[Path, tyro.conf.Positional]) -> int:
+def exhibits(run: Annotated[Path, tyro.conf.Positional], machine: DeviceConfig = DEVICE) -> int:
+    """Writes what the networks of a run see, for its report: a batch as they were trained on, the first layer, where they look.
+
+    Args:
+        run: a run's directory.
+        machine: where it is computed.
+    """
+    from competition.load import load
+    from models.exhibits import exhibit
+
+    config = validated(Config, read_recipe(str(run / "config.toml")), str(run / "config.toml"))
+    exhibit(sorted(done.parent for done in run.glob("*/done.json")), load(config.competition), machine)
+    return 0
+
+
+def study(file: Annotated[str, tyro.conf.Positional]) -> int:
     """Runs a study, a grid or a search over any settings, or goes on with it; its trials are ordinary runs.
 
     Args:
-        file: study.toml: name, trials, [base] and [keys]; docs/training.md has one.
+        file: study.toml: name, trials, [base] and [keys], docs/training.md has one; or the name of one in models/studies.
     """
-    from models.study import read_study, run_study
+    from models.study import read_study, run_study, study_file
 
-    return run_study(read_study(file))
+    return run_study(read_study(study_file(file)))
+
+
+def descent(
+    rates: tuple[float, ...] = RATES, start: tuple[float, float] = START, steps: int = STEPS, output: Path = Path("descent.png")
+) -> int:
+    """Minimises a function of two variables by gradient descent with several learning rates, and draws the paths.
+
+    Args:
+        rates: the learning rates.
+        start: x and y to start from.
+        steps: how many.
+        output: the picture.
+    """
+    from competition.console import table
+    from models.descent import BOWL, descend, drawn
+
+    paths = [descend(rate, start, steps) for rate in rates]
+    rows = [
+        [f"{path.rate:g}", str(len(path.values) - 1), *(f"{part:.3g}" for part in path.points[-1]), f"{path.values[-1]:.2g}", path.fate]
+        for path in paths
+    ]
+    table(f"{BOWL} from ({start[0]:g}, {start[1]:g})", ["rate", "steps", "x", "y", "value", ""], rows, right=(0, 1, 2, 3, 4))
+    write_bytes(output, drawn(paths))
+    say(f"{output}: the paths over the contours, and the value after each step")
+    return 0
 
 
 def lr_find(config: Config) -> int:
@@ -119,7 +172,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         of_train = {"lr-find": lr_find, "bench": bench}  # their flags are those of train.py
         if words and words[0] in of_train:
             return of_train[words[0]](train_config(words[1:], prog=f"python -m models {words[0]}"))
-        verbs = {"list": list_backbones, "summary": summary, "export": export, "study": study, **of_train}
+        verbs = {
+            "list": list_backbones,
+            "summary": summary,
+            "export": export,
+            "exhibits": exhibits,
+            "study": study,
+            "descent": descent,
+            **of_train,
+        }
         return tyro.extras.subcommand_cli_from_dict(verbs, prog="python -m models", description="Backbones.", args=words)
 
     return guarded(answer)

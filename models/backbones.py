@@ -1,4 +1,4 @@
-"""Backbones by name: "timm/NAME", "torchvision/NAME", "small/NAME" -> a network and what it wants to be fed.
+"""Backbones by name: "timm/NAME", "torchvision/NAME", "small/NAME", "labs/NAME" -> a network and what it wants to be fed.
 
 Legend: N batch, C channels, H, W, K outputs.
 """
@@ -22,6 +22,7 @@ from competition.config import ModelConfig
 from competition.errors import choose
 from models.errors import ModelError
 from models.joint import blank, join_columns
+from models.labs import LABS
 from models.pooling import set_pool, several_dropouts
 from models.small import SMALL
 
@@ -49,12 +50,14 @@ class Family:
     """One source of backbones.
 
     names() lists them; native(name) is the input spec of its pretrained weights, 3 channels;
-    build(name, outputs, channels, weights, size_px, drop, drop_path) is the network; weights: "none", "pretrained" or a path.
+    build(name, outputs, channels, weights, size_px, drop, drop_path) is the network; weights: "none", "pretrained" or a path;
+    only_px(name) is the side that it takes alone, in px, None where it takes several.
     """
 
     names: Callable[[], list[str]]
     native: Callable[[str], InputSpec]
     build: Callable[..., nn.Module]
+    only_px: Callable[[str], int | None] = lambda name: None
 
 
 def split_name(backbone: str) -> tuple[str, str]:
@@ -77,11 +80,24 @@ def split_name(backbone: str) -> tuple[str, str]:
 
 
 def input_spec(backbone: str, size_px: int | None = None, channels: int = 3, fit: str = "stretch") -> InputSpec:
-    """The backbone's own input, at another size or number of channels where asked; fit: how images become square."""
+    """The backbone's own input, at another size or number of channels where asked; fit: how images become square.
+
+    Raises: ModelError where it takes images of another size alone.
+    """
     family, name = split_name(backbone)
-    native = FAMILIES[family].native(name)
+    native, only = FAMILIES[family].native(name), FAMILIES[family].only_px(name)
+    if only and size_px and size_px != only:
+        raise ModelError(
+            f"{backbone} takes images of {only} px alone, not of {size_px}: its linear layers are made for them (--data.size-px {only})"
+        )
     mean, std = _for_channels(native.mean, channels), _for_channels(native.std, channels)
     return InputSpec(size_px or native.size_px, channels, mean, std, native.interpolation, fit)
+
+
+def only_px(backbone: str) -> int | None:
+    """The side that the backbone takes alone, in px; None where it takes several."""
+    family, name = split_name(backbone)
+    return FAMILIES[family].only_px(name)
 
 
 def build(
@@ -171,7 +187,7 @@ def check_weights(backbone: str, weights: str) -> None:
 def why_no_pretrained(backbone: str) -> str:
     """Empty where pretrained weights are on disk or their host answers, else why they cannot be had."""
     family, name = split_name(backbone)
-    if family == "small":
+    if family in ("small", "labs"):
         return "there are none"
     if family == "timm":
         from huggingface_hub import constants, try_to_load_from_cache
@@ -321,6 +337,14 @@ def _load(network: nn.Module, weights: str) -> None:
     network.load_state_dict(state)
 
 
+def _filled(network: nn.Module, weights: str, channels: int, outputs: int) -> nn.Module:
+    """The network, with the weights of the file where there is one, and ends that fit."""
+    if weights != "none":
+        _load(network, weights)
+        _set_ends(network, channels, outputs)
+    return network
+
+
 def _small_native(name: str) -> InputSpec:
     return InputSpec(32, 3, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "bilinear")
 
@@ -329,14 +353,20 @@ def _build_small(name: str, outputs: int, channels: int, weights: str, size_px: 
     network = SMALL[name](classes=outputs, channels=channels, drop=drop)
     if size_px < (fewest := getattr(network, "fewest_px", 1)):
         raise ModelError(f"small/{name} takes images of {fewest} px and more, not of {size_px} (--data.size-px)")
-    if weights != "none":
-        _load(network, weights)
-        _set_ends(network, channels, outputs)
-    return network
+    return _filled(network, weights, channels, outputs)
+
+
+def _labs_native(name: str) -> InputSpec:
+    return InputSpec(LABS[name].side_px, 3, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "bilinear")
+
+
+def _build_labs(name: str, outputs: int, channels: int, weights: str, size_px: int, drop: float, drop_path: float) -> nn.Module:
+    return _filled(LABS[name].network(classes=outputs, channels=channels, drop=drop), weights, channels, outputs)
 
 
 FAMILIES: dict[str, Family] = {
     "timm": Family(_timm_names, _timm_native, _build_timm),
     "torchvision": Family(_torchvision_names, _torchvision_native, _build_torchvision),
     "small": Family(lambda: list(SMALL), _small_native, _build_small),
+    "labs": Family(lambda: list(LABS), _labs_native, _build_labs, lambda name: LABS[name].side_px if LABS[name].only else None),
 }

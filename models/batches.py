@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from competition.cache import Pixels
+from competition.processes import become_worker
 from competition.task import Task
 from models.backbones import InputSpec
 from models.batchwise import Batchwise
@@ -120,6 +121,7 @@ def chances_of(sampler: str, truth: np.ndarray, task: Task) -> np.ndarray | None
 
 def _alone(worker: int) -> None:
     """A worker computes on one thread; the process that trains has the others."""
+    become_worker()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 

@@ -44,40 +44,33 @@ def ready(
     threads: int,
     kept: Sequence[Path],
 ) -> list[Forward]:
-    """The networks, in evaluation mode, as what is fastest here: another engine's, or torch's with its batch norms folded. As `fastest`."""
-    found = fastest(networks, given, asked, images, threads, kept)
-    return [folded(each, look) for each, look in zip(found, given, strict=True)]
+    """The networks, in evaluation mode, as what computes them fastest here: OpenVINO, or torch with its batch norms folded.
 
-
-def fastest(
-    networks: Sequence[nn.Module],
-    given: Sequence[Given],
-    asked: Literal["auto", "torch", "openvino"],
-    images: int,
-    threads: int,
-    kept: Sequence[Path],
-) -> Sequence[Forward]:
-    """The networks as what computes them fastest, the first one measured for all. They are in evaluation mode, and on a CPU or they stay.
+    On a CPU both are measured with the first network, for all.
 
     given: an example for each (N of 2 or more); images: how many each will look at; kept: the directories in which a converted network
     is kept for the next time.
 
     Raises: ModelError where OpenVINO is asked for, and missing or unable to run the network.
     """
+
+    def by_torch() -> list[Forward]:
+        return [folded(each, look) for each, look in zip(networks, given, strict=True)]
+
     if asked == "torch" or given[0][0].device.type != "cpu" or len(given[0][0]) < 2:
-        return networks
+        return by_torch()
     tried = tuple(part[:TRIED] for part in given[0])
-    expected, by_torch = _timed(networks[0], tried)
-    minutes = by_torch / len(tried[0]) * images * len(networks) / 60
+    expected, usual = _timed(networks[0], tried)
+    minutes = usual / len(tried[0]) * images * len(networks) / 60
     if asked == "auto" and 60 * minutes < WORTH_SECONDS:
-        return networks
+        return by_torch()
     try:
         import openvino  # noqa: F401
     except ImportError:
         if asked == "openvino":
             raise ModelError("--machine.inference openvino needs a further package: pip install 'podium[cpu]'") from None
         say(f"looking at the images takes some {minutes:.1f} minutes by torch; OpenVINO is often faster: pip install 'podium[cpu]'")
-        return networks
+        return by_torch()
     why, taken = "", math.inf
     try:
         first = _converted(networks[0], given[0], threads, kept[0])
@@ -91,10 +84,10 @@ def fastest(
         raise ModelError(f"OpenVINO {why}")
     if why:
         say(f"computing by torch, since OpenVINO {why}")
-        return networks
-    if asked == "auto" and by_torch < FASTER * taken:
-        return networks
-    say(f"computing by OpenVINO, {by_torch / taken:.1f} times as fast as torch here")
+        return by_torch()
+    if asked == "auto" and usual < FASTER * taken:
+        return by_torch()
+    say(f"computing by OpenVINO, {usual / taken:.1f} times as fast as torch here")
     others = list(zip(networks, given, kept, strict=False))[1:]
     return [first, *(_converted(network, own, threads, place) for network, own, place in others)]
 

@@ -35,6 +35,7 @@ from models.errors import ModelError
 from models.finetune import Freezing, check_sides, resized, side_at
 from models.infer import predict
 from models.job import Fitted, FoldJob, Stopped, save_checkpoint, table_loss
+from models.loggers import check_loggers, close, open_loggers, record
 from models.optim import optimizer_for
 from models.parts import Parts, parts_of
 from models.sam import sharpest
@@ -55,6 +56,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     Raises: ModelError where the loss is no longer finite, or settings do not fit; Stopped.
     """
     config, optim, device = job.config, job.config.optim, accelerator.device
+    check_loggers(config.machine)
     seed = seed_of(config.seed, job.fold)
     torch.manual_seed(seed)
     share = (accelerator.process_index, accelerator.num_processes)
@@ -110,7 +112,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     def kept() -> nn.Module:
         return ema.module if ema else swa.module if swa and swa.n_averaged > 0 else bare
 
-    board: Any = None
+    loggers: dict[str, Any] | None = None  # to import them takes a second, which the first step need not wait for
     check_every = 1 if device.type == "cpu" else 50  # reading the loss makes a GPU wait
     started, saved = time.monotonic() - elapsed, time.monotonic()
     clock = Clock(epochs, steps, len(job.held_rows) / len(job.train_rows), job.deadline, epoch * steps + step, before)
@@ -196,8 +198,9 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
             epoch, step = epoch + 1, 0
             total = torch.zeros((), device=device)
             if accelerator.is_main_process:
-                board = board or _board(job.directory, epoch)
-                _record(board, job.directory, history)
+                _write_history(job.directory, history)
+                loggers = open_loggers(job, epoch - 1) if loggers is None else loggers
+                record(job, loggers, history[-1])
             save(epoch, step, seconds)
             saved = time.monotonic()
             if measured:
@@ -210,8 +213,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
             if stop() and position < 1:
                 raise Stopped
 
-    if board:
-        board.close()
+    close(job, loggers or {})
     if best is not None:
         kept().load_state_dict(best["weights"])
         measured = None
@@ -245,19 +247,8 @@ def _better(metric: str, one: float, other: float) -> bool:
     return one > other if METRICS[metric].greater_is_better else one < other
 
 
-def _board(directory: Path, epoch: int) -> Any:
-    """TensorBoard's writer; what an interrupted run wrote of this epoch and later ones is passed over."""
-    from torch.utils.tensorboard import SummaryWriter  # takes a second, which the first step need not wait for
-
-    return SummaryWriter(str(directory / "tensorboard"), purge_step=epoch)
-
-
-def _record(board: Any, directory: Path, history: list[dict[str, float]]) -> None:
-    """history.csv whole, and the newest epoch for TensorBoard."""
-    for name, value in history[-1].items():
-        if name != "epoch" and value is not None:
-            board.add_scalar(name, value, int(history[-1]["epoch"]))
-    board.flush()
+def _write_history(directory: Path, history: list[dict[str, float]]) -> None:
+    """history.csv, whole."""
     text = io.StringIO()
     rows = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     rows.writeheader()

@@ -1,6 +1,6 @@
 """Batch norms that follow a convolution become part of it: the same outputs in fewer passes over memory, for what is trained no more."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,13 +11,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 FAR = 1e-5  # of the largest output, that the outputs may lie off
 
 
-def folded(network: Callable[..., torch.Tensor], given: Sequence[torch.Tensor]) -> Callable[..., torch.Tensor]:
+def folded(network: nn.Module, given: Sequence[torch.Tensor]) -> nn.Module:
     """A network in evaluation mode with its batch norms folded; itself where it cannot be traced, or gives other numbers then.
 
     given: an example of what it is given (N x C x S x S, and N x D where it takes columns).
     """
-    if not isinstance(network, nn.Module) or not any(isinstance(part, _BatchNorm) for part in network.modules()):
-        return network  # another engine's (models/engines.py), which has its own ways, or nothing to fold
+    if not any(isinstance(part, _BatchNorm) for part in network.modules()):
+        return network
     try:
         found = _fold(network)
         with torch.inference_mode():

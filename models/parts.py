@@ -54,7 +54,7 @@ def parts_of(job: FoldJob, device: torch.device, seed: int, share: tuple[int, in
     Raises: ModelError for settings that do not fit.
     """
     config, task, spec = job.config, job.task, job.spec
-    optim, augment = config.optim, config.augment
+    optim = config.optim
     loss = loss_for(optim.loss, task)[1]
     head = head_for(loss.link, task, job.taught[job.train_rows])
     network = network_of(config.model, head.outputs(task), spec, width_of(job.columns))
@@ -64,19 +64,25 @@ def parts_of(job: FoldJob, device: torch.device, seed: int, share: tuple[int, in
     weights = class_weights(optim.class_weights, job.taught[job.train_rows], task)
     weights = None if weights is None else weights.to(device)
     if config.model.weights == "none" and isinstance(network, Adapting):
-        few = job.train_rows[job.train_rows < len(job.pixels)][:LOOKED_AT]
-        network.adapt(normalise(torch.from_numpy(np.asarray(job.pixels[few]))))
-    transform = pipeline(augment.strength, spec.size_px, augment.symmetry, augment.extra, spec.channels)
-    calm = pipeline("light", spec.size_px, augment.symmetry, (), spec.channels) if augment.strength != "none" else transform
-    chances = chances_of(optim.sampler, job.taught[job.train_rows], task)
-    shown = job.pixels if job.more_pixels is None else Joined(job.pixels, job.more_pixels)
+        few = np.random.default_rng(seed).permutation(job.train_rows[job.train_rows < len(job.pixels)])[:LOOKED_AT]
+        network.adapt(normalise(torch.from_numpy(np.asarray(job.pixels[np.sort(few)]))))
     return Parts(
         network=network,
         head=head,
-        batches=TrainBatches(shown, job.train_rows, transform, int(optim.batch), seed, share, chances, calm),
+        batches=batches_of(job, seed, share),
         normalise=normalise,
-        mix=mixing(augment, task),
+        mix=mixing(config.augment, task),
         cost=lambda outputs, y: loss.function(outputs, y, weights),
         truth_of=lambda rows: smooth(truth[rows.to(device)], optim.label_smoothing, task),
         columns_of=beside(job.numbers, device),
     )
+
+
+def batches_of(job: FoldJob, seed: int, share: tuple[int, int] = (0, 1)) -> TrainBatches:
+    """The batches that a job is trained on."""
+    augment, optim, spec = job.config.augment, job.config.optim, job.spec
+    transform = pipeline(augment.strength, spec.size_px, augment.symmetry, augment.extra, spec.channels)
+    calm = pipeline("light", spec.size_px, augment.symmetry, (), spec.channels) if augment.strength != "none" else transform
+    chances = chances_of(optim.sampler, job.taught[job.train_rows], job.task)
+    shown = job.pixels if job.more_pixels is None else Joined(job.pixels, job.more_pixels)
+    return TrainBatches(shown, job.train_rows, transform, int(optim.batch), seed, share, chances, calm)

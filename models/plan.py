@@ -18,7 +18,7 @@ from competition.settings import read_recipe, validated
 from competition.symmetry import symmetry_of
 from competition.tabular import chosen
 from models.augment import pipeline
-from models.backbones import InputSpec, build, check_weights, input_spec, split_name, why_no_pretrained
+from models.backbones import InputSpec, build, check_weights, input_spec, only_px, split_name, why_no_pretrained
 from models.batches import chances_of
 from models.device import amp_of, device_of, threads_of
 from models.losses import class_weights, loss_for
@@ -139,6 +139,9 @@ def _what(config: Config, contest: Competition, side: int, native_channels: int,
 def _size(config: Config, contest: Competition, side: int, seconds: float, threads: int | None, reasons: list[Reason]) -> Config:
     """The side of the squares that the network sees, for images of `side` px."""
     device, effort, backbone = device_of(config.machine), EFFORTS[config.optim.effort], config.model.backbone
+    if only := only_px(backbone):
+        reasons.append(Reason("size", f"{only} px", f"{backbone} takes no other"))
+        return config.model_copy(update={"data": config.data.model_copy(update={"size_px": only})})
     small, probed = split_name(backbone)[0] == "small", config.optim.method == "probe"
     if small:
         size_px = min(max(8, side), effort.scratch_px)

@@ -1,7 +1,7 @@
 """A study: which settings are best, asked of a grid or of Optuna. Its trials are ordinary runs, and the same command goes on with it.
 
 name = "rates"                                       # study.toml
-trials = 20                                          # sampler = "tpe" | "random" | "grid", fold = "all", prune = true
+trials = 20                                          # sampler = "tpe" | "random" | "grid", fold = "all", prune = true, recipe = "strong"
 [base.optim]                                         # what all trials share, as in a recipe
 epochs = 5
 [keys]                                               # what they try
@@ -27,14 +27,16 @@ from matplotlib.figure import Figure
 from competition.atomic import write_bytes, write_text
 from competition.config import Config, Count, MachineConfig, Section
 from competition.console import say, table
+from competition.errors import choose
 from competition.load import load
 from competition.machines import Lanes, Process, Tail, hosts_of, shared_out, start
 from competition.metrics import METRICS
-from competition.settings import competition_config, validated
+from competition.settings import competition_config, merged, read_recipe, validated
 from competition.stop import StopRequest
 from models.errors import ModelError
 
 TRAIN = Path(__file__).parent.parent / "train.py"
+STUDIES = Path(__file__).parent / "studies"
 DONE = "next: python predict.py "  # what train.py ends with, and the run
 FIRST_UNPRUNED = 4
 STOPPED = (130, 143)
@@ -58,8 +60,21 @@ class Study(Section):
     fold: str = "all"
     prune: bool = True
     """Whether a trial whose first fold is below the median of the others' is given up."""
+    recipe: str = ""
+    """What `base` is put on top of: a name from competition/recipes, or a TOML file."""
     base: dict[str, Any] = pydantic.Field(default_factory=dict)
     keys: dict[str, list[str | int | float | bool] | Range] = pydantic.Field(min_length=1)
+
+
+def study_file(named: str) -> Path:
+    """The file behind a study's path, or its name among those of models/studies.
+
+    Raises: CompetitionError for a name that is none of these.
+    """
+    if named.endswith(".toml") or Path(named).is_file():
+        return Path(named)
+    known = {path.relative_to(STUDIES).with_suffix("").as_posix(): path for path in STUDIES.rglob("*.toml")}
+    return known[choose("study", named, known)]
 
 
 def read_study(path: Path) -> Study:
@@ -73,6 +88,8 @@ def read_study(path: Path) -> Study:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: is no TOML: {error}") from None
+    if study.recipe:
+        study = study.model_copy(update={"base": merged(read_recipe(study.recipe), study.base)})
     for key, values in study.keys.items():
         if isinstance(values, Range) and study.sampler == "grid":
             raise ModelError(f"{path}: a grid needs a list of values for {key!r}, not a range")

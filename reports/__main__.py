@@ -6,6 +6,7 @@ python -m reports RUN RUN                    runs/COMPETITION/compare.html: what
 python -m reports leaderboard [COMPETITION]  runs/COMPETITION/leaderboard.html: all runs of a competition
 """
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +17,8 @@ import tyro
 
 from competition.config import MachineConfig
 from competition.console import guarded, say
+
+WEIGHTS, EXHIBITS = "model.safetensors", "exhibits.npz"  # of a fold
 
 # matplotlib and what else takes long to import is imported when it is needed
 
@@ -50,6 +53,9 @@ def report(
         return 0
     from reports.report import write_report
 
+    if any((fold / WEIGHTS).is_file() and not (fold / EXHIBITS).is_file() for fold in found[0].members("folds")):
+        command = [sys.executable, "-m", "models", "exhibits", str(found[0].directory), "--machine.cache", str(cache)]
+        subprocess.run(command, check=False)  # in a process of its own: torch computes them
     say(f"{write_report(found[0], contest, output)}: the run in pictures")
     return 0
 

@@ -1,7 +1,7 @@
 """What a page is made of: values that say what is shown. The templates alone say how."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -66,11 +66,12 @@ class Grid:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure as inline SVG. alt: what is to be seen in it, for who cannot see it."""
+    """A figure as inline SVG; png(): the same for whoever shows no SVG."""
 
     shape: ClassVar[str] = "drawing"
     svg: Markup
     caption: str
+    png: Callable[[], bytes]
 
 
 @dataclass(frozen=True)

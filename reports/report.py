@@ -1,5 +1,6 @@
 """The page of one run."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,17 @@ if TYPE_CHECKING:
 # scikit-learn and matplotlib take seconds to import: only once there is something to draw
 
 
-def report_or_reason(run: Run, contest: Competition) -> None:
-    """RUN/report.html once all folds are finished, and one line that names it; or why there is none: the run is done all the same."""
-    if len(run.finished_folds()) < run.config.folds.count:
-        return
+def report_or_reason(run: Run, contest: Competition) -> dict[str, Callable[[], bytes]]:
+    """Writes RUN/report.html and says where it is, or why there is none: the run is done all the same. Its drawings by name, as PNGs."""
+    from reports.board import pngs_of
+
     try:
-        say(f"{write_report(run, contest)}: the run in pictures")
+        path, sections = _written(run, contest)
     except (InputError, OSError) as error:
         say(f"{run.directory}: no report.html: {error}")
+        return {}
+    say(f"{path}: the run in pictures")
+    return pngs_of(sections)
 
 
 def write_report(run: Run, contest: Competition, output: Path | None = None) -> Path:
@@ -30,13 +34,17 @@ def write_report(run: Run, contest: Competition, output: Path | None = None) -> 
 
     Raises: ReportError where no fold is finished, or what lies in the directory cannot be read.
     """
+    return _written(run, contest, output)[0]
+
+
+def _written(run: Run, contest: Competition, output: Path | None = None) -> "tuple[Path, list[Section]]":
     from reports.evidence import evidence_of
     from reports.page import write_page
 
     evidence = evidence_of(run, contest)
-    path = output or run.directory / "report.html"
-    write_page(path, f"{contest.name}: {run.name}", _lead(evidence), sections_of(evidence))
-    return path
+    path, sections = output or run.directory / "report.html", sections_of(evidence)
+    write_page(path, f"{contest.name}: {run.name}", _lead(evidence), sections)
+    return path, sections
 
 
 def sections_of(evidence: "Evidence") -> "list[Section]":

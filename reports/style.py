@@ -5,6 +5,7 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import matplotlib
@@ -61,7 +62,18 @@ def draw(anchor: str, caption: str, alt: str, plot: Callable[[Figure], None], si
         plot(figure)
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata=NO_METADATA)
-    return Drawing(_inline(text.getvalue(), anchor, alt), caption)
+    return Drawing(_inline(text.getvalue(), anchor, alt), caption, partial(as_png, plot, size))
+
+
+def as_png(plot: Callable[[Figure], None], size: tuple[float, float] = (WIDTH, HEIGHT)) -> bytes:
+    """The same drawing as an image, black on white."""
+    with matplotlib.rc_context({**STYLE, "savefig.facecolor": "white"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure = Figure(figsize=size, layout="constrained")
+        plot(figure)
+        written = io.BytesIO()
+        figure.savefig(written, format="png")
+    return written.getvalue()
 
 
 def dash(place: int) -> str:

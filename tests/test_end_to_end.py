@@ -1,4 +1,4 @@
-"""The walk as a user walks it: the two scripts in processes of their own, on a competition of real files."""
+"""The walk as a user walks it: the two scripts, on a competition of real files."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -15,12 +16,23 @@ import pandas as pd
 import pytest
 
 from submissions.write import upload_command
+from tests.walker import ROOT, Walker
 
-ROOT = Path(__file__).parent.parent
 CLASSES = ("circle", "stripes", "plain")
 
 
-def script(name: str, *flags: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+WALKER = Walker()
+script = WALKER.run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def walker() -> Iterator[None]:
+    yield
+    WALKER.close()
+
+
+def alone(name: str, *flags: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The script in a process of its own."""
     return subprocess.run([sys.executable, str(ROOT / name), *flags], cwd=cwd, capture_output=True, text=True, check=False)
 
 
@@ -57,7 +69,7 @@ FAST = ("--folds.count", "3", "--optim.epochs", "12", "--model.backbone", "small
 
 @pytest.fixture(scope="module")
 def trained(competition: Path) -> subprocess.CompletedProcess[str]:
-    return script("train.py", "--competition", "shapes.zip", "--fold", "all", *FAST, cwd=competition)
+    return alone("train.py", "--competition", "shapes.zip", "--fold", "all", *FAST, cwd=competition)
 
 
 def test_a_competition_becomes_a_checked_submission(competition: Path, trained: subprocess.CompletedProcess[str]) -> None:
@@ -77,7 +89,7 @@ def test_a_competition_becomes_a_checked_submission(competition: Path, trained: 
     assert ledger["pooled"] > 0.9
     assert (ledger["folds_done"], ledger["folds"], ledger["metric"]) == (3, 3, "accuracy")
 
-    predicted = script("predict.py", "--competition", "shapes.zip", cwd=competition)
+    predicted = alone("predict.py", "--competition", "shapes.zip", cwd=competition)
     assert predicted.returncode == 0, predicted.stdout + predicted.stderr
     upload = shlex.split(predicted.stdout.splitlines()[-1])
     assert upload[:5] == ["kaggle", "competitions", "submit", "-c", "shapes"]

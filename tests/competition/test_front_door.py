@@ -1,5 +1,6 @@
 """python -m competition: what it prints, what it writes, how it ends."""
 
+import os
 import re
 import subprocess
 import sys
@@ -185,3 +186,13 @@ def test_nothing_heavy_is_imported(contest: Path) -> None:
         [sys.executable, "-c", code, str(contest)], capture_output=True, text=True, env={"PYTHONPATH": str(root)}, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    """What `--help | head` does, where head ends before the first line is written."""
+    read, written = os.pipe()
+    os.close(read)
+    asked = subprocess.run([sys.executable, "-m", "competition", "--help"], stdout=written, stderr=subprocess.PIPE, check=False)
+    os.close(written)
+    assert asked.returncode == 141
+    assert not asked.stderr

@@ -13,18 +13,28 @@ from safetensors.torch import save_file
 from torch import nn
 
 from competition.errors import CompetitionError
-from models.backbones import FAMILIES, InputSpec, build, input_spec, split_name
+from models.backbones import FAMILIES, InputSpec, build, input_spec, only_px, split_name
 from models.errors import ModelError
+from models.labs import LABS
 from models.small import SMALL
 
 TIMM = ["timm/test_resnet", "timm/test_vit", "timm/test_efficientnet", "timm/test_convnext"]
 TORCHVISION = ["torchvision/mobilenet_v3_small", "torchvision/shufflenet_v2_x0_5", "torchvision/squeezenet1_0"]
-NAMES = [*(f"small/{name}" for name in SMALL), *TIMM, *TORCHVISION]
-LOADABLE = ["small/resnet9-8", "timm/test_resnet", "timm/test_vit", "torchvision/shufflenet_v2_x0_5", "torchvision/squeezenet1_0"]
+NAMES = [*(f"small/{name}" for name in SMALL), *(f"labs/{name}" for name in LABS), *TIMM, *TORCHVISION]
+LOADABLE = [
+    "small/resnet9-8",
+    "labs/simple-cnn",
+    "timm/test_resnet",
+    "timm/test_vit",
+    "torchvision/shufflenet_v2_x0_5",
+    "torchvision/squeezenet1_0",
+]
 
 
 def side_of(backbone: str) -> int:
     """A small side, in px, that the backbone takes."""
+    if backbone.startswith("labs/"):
+        return only_px(backbone) or 64
     return 16 if backbone.startswith("small/") else 64
 
 

@@ -4,6 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from competition.processes import cores
 from competition.task import Kind, Task
 from models.augment import STRENGTHS, pipeline
 from models.backbones import InputSpec, input_spec
@@ -45,6 +46,23 @@ def test_workers_change_nothing() -> None:
     assert same(alone, stream(batches(), workers=2))
     pictures = [image.numpy().tobytes() for images, _ in alone for image in images]
     assert len(set(pictures)) > 0.8 * len(pictures)
+
+
+class Asking:
+    """Images that tell how many cores whoever looks at them believes to have."""
+
+    shape, filename = (16, 8, 8, 1), None
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return np.full((len(rows), *self.shape[1:]), cores(), np.uint8)
+
+
+def test_a_worker_decodes_on_one_core() -> None:
+    made = TrainBatches(Asking(), np.arange(16), pipeline("none", 8, "none"), 4, seed=0)
+    assert {int(images.max()) for images, _ in stream(made, workers=2)} == {1}
 
 
 @pytest.mark.parametrize(("epoch", "step"), [(0, 0), (0, 2), (1, 0), (1, 3), (2, 0)])

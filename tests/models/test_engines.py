@@ -9,7 +9,7 @@ from torch import nn
 
 from models import engines
 from models.backbones import build, input_spec
-from models.engines import fastest
+from models.engines import ready
 from models.errors import ModelError
 from models.joint import join_columns
 
@@ -29,10 +29,14 @@ def images(count: int) -> torch.Tensor:
     return torch.randn(count, 3, 16, 16, generator=torch.Generator().manual_seed(1)).contiguous(memory_format=torch.channels_last)
 
 
+def by_torch(found: list[engines.Forward]) -> bool:
+    return all(isinstance(forward, nn.Module) for forward in found)
+
+
 def test_the_same_numbers_for_batches_of_any_size(tmp_path: Path) -> None:
     networks = [network_of(0), network_of(1)]
-    found = fastest(networks, [(images(4),)] * 2, "openvino", 100, 1, [tmp_path / "0", tmp_path / "1"])
-    assert not any(isinstance(each, nn.Module) for each in found)
+    found = ready(networks, [(images(4),)] * 2, "openvino", 100, 1, [tmp_path / "0", tmp_path / "1"])
+    assert not by_torch(found)
     for network, forward in zip(networks, found, strict=True):
         for count in (1, 2, 7):
             with torch.inference_mode():
@@ -42,14 +46,14 @@ def test_the_same_numbers_for_batches_of_any_size(tmp_path: Path) -> None:
 
 def test_columns_are_a_second_input(tmp_path: Path) -> None:
     network, columns = network_of(columns=5), torch.randn(4, 5)
-    (forward,) = fastest([network], [(images(4), columns)], "openvino", 100, 1, [tmp_path])
+    (forward,) = ready([network], [(images(4), columns)], "openvino", 100, 1, [tmp_path])
     with torch.inference_mode():
         assert torch.allclose(network(images(3), columns[:3]), forward(images(3), columns[:3]), atol=1e-4)
 
 
 def test_a_converted_network_is_kept_until_its_weights_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def ask(network: nn.Module) -> torch.Tensor:
-        (forward,) = fastest([network], [(images(4),)], "openvino", 100, 1, [tmp_path])
+        (forward,) = ready([network], [(images(4),)], "openvino", 100, 1, [tmp_path])
         return forward(images(4))
 
     first = ask(network_of(0))
@@ -65,8 +69,8 @@ def test_a_converted_network_is_kept_until_its_weights_change(tmp_path: Path, mo
 
 def test_auto_converts_only_what_takes_long(tmp_path: Path) -> None:
     networks = [network_of()]
-    assert fastest(networks, [(images(4),)], "auto", 10, 1, [tmp_path]) is networks
-    assert fastest(networks, [(images(4),)], "torch", 10**9, 1, [tmp_path]) is networks
+    assert by_torch(ready(networks, [(images(4),)], "auto", 10, 1, [tmp_path]))
+    assert by_torch(ready(networks, [(images(4),)], "torch", 10**9, 1, [tmp_path]))
     assert not list(tmp_path.iterdir())
 
 
@@ -80,7 +84,7 @@ def test_auto_takes_what_was_measured_to_be_faster(times: float, tmp_path: Path,
 
     monkeypatch.setattr(engines, "_timed", timed)
     networks = [network_of()]
-    assert (fastest(networks, [(images(4),)], "auto", 10**6, 1, [tmp_path]) is networks) == (times < 1)
+    assert by_torch(ready(networks, [(images(4),)], "auto", 10**6, 1, [tmp_path])) == (times < 1)
 
 
 def test_other_numbers_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,10 +92,10 @@ def test_other_numbers_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(engines, "_converted", lambda *given: lambda *images: real(*given)(*images) + 0.01)
     monkeypatch.setattr(engines, "WORTH_SECONDS", 0)
     networks = [network_of()]
-    assert fastest(networks, [(images(4),)], "auto", 10, 1, [tmp_path]) is networks
+    assert by_torch(ready(networks, [(images(4),)], "auto", 10, 1, [tmp_path]))
     assert "computing by torch, since OpenVINO gives other numbers" in capsys.readouterr().out
     with pytest.raises(ModelError, match="OpenVINO gives other numbers than torch"):
-        fastest(networks, [(images(4),)], "openvino", 10, 1, [tmp_path])
+        ready(networks, [(images(4),)], "openvino", 10, 1, [tmp_path])
 
 
 def test_a_network_that_it_cannot_run_stays_with_torch(
@@ -103,16 +107,16 @@ def test_a_network_that_it_cannot_run_stays_with_torch(
 
     monkeypatch.setattr(engines, "WORTH_SECONDS", 0)
     networks = [Odd().eval()]
-    assert fastest(networks, [(images(4),)], "auto", 10, 1, [tmp_path]) is networks
+    assert by_torch(ready(networks, [(images(4),)], "auto", 10, 1, [tmp_path]))
     assert "since OpenVINO cannot run this network" in capsys.readouterr().out
     with pytest.raises(ModelError, match="OpenVINO cannot run this network"):
-        fastest(networks, [(images(4),)], "openvino", 10, 1, [tmp_path])
+        ready(networks, [(images(4),)], "openvino", 10, 1, [tmp_path])
 
 
 def test_where_it_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     networks = [network_of()]
     with pytest.raises(ModelError, match=r"pip install 'podium\[cpu\]'"):
-        fastest(networks, [(images(4),)], "openvino", 10, 1, [tmp_path])
-    assert fastest(networks, [(images(4),)], "auto", 10**7, 1, [tmp_path]) is networks
+        ready(networks, [(images(4),)], "openvino", 10, 1, [tmp_path])
+    assert by_torch(ready(networks, [(images(4),)], "auto", 10**7, 1, [tmp_path]))
     assert "OpenVINO is often faster: pip install 'podium[cpu]'" in capsys.readouterr().out

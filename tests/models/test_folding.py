@@ -91,13 +91,6 @@ def test_what_cannot_be_traced_or_has_nothing_to_fold_stays_itself(network: nn.M
     assert folded(settled(network), (images(2),)) is network
 
 
-def test_another_engines_network_stays_itself() -> None:
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        return x
-
-    assert folded(forward, (images(2),)) is forward
-
-
 def test_other_numbers_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     network = settled(build("small/resnet9-8", 3, input_spec("small/resnet9-8", 32)))
     monkeypatch.setattr("models.folding.fuse_conv_bn_eval", lambda conv, norm: conv)

@@ -226,6 +226,12 @@ def test_every_recipe_suits_every_task(recipe: str, kind: Kind) -> None:
     assert f"--recipe {recipe}" in header[1]
 
 
+def test_a_network_that_takes_one_side_is_given_it() -> None:
+    settled, reasons = resolve(config({"model": {"backbone": "labs/simple-cnn"}}), make_competition())
+    assert settled.data.size_px == 32
+    assert ("32 px", "labs/simple-cnn takes no other") in [(reason.value, reason.why) for reason in reasons]
+
+
 def test_more_effort_shows_more_pixels_more_often(tmp_path: Path) -> None:
     contest = sized(make_competition(train_rows=2000), 200)
     plans = [resolve(config({"optim": {"effort": effort}}), contest)[0] for effort in EFFORTS]

@@ -10,7 +10,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from competition.errors import CompetitionError
 from models.errors import ModelError
-from models.study import read_study
+from models.study import STUDIES, read_study, study_file
 
 ROOT = Path(__file__).parent.parent.parent
 STUDY = """
@@ -81,3 +81,27 @@ def test_a_study_that_does_not_fit_is_an_error_before_anything_is_trained(case: 
 def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"study.toml: cannot be read: No such file"):
         read_study(tmp_path / "study.toml")
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.rglob("*.toml")), ids=lambda path: path.stem)
+def test_every_study_of_the_house_fits_and_is_found_by_its_name(path: Path) -> None:
+    name = path.relative_to(STUDIES).with_suffix("").as_posix()
+    assert study_file(name) == path
+    assert read_study(path).name == name.replace("/", "-")
+
+
+def test_a_study_by_an_unknown_name_lists_the_nearest() -> None:
+    with pytest.raises(CompetitionError, match="unknown study 'labs/digit': perhaps 'labs/digits'"):
+        study_file("labs/digit")
+
+
+def test_a_recipe_lies_below_what_all_trials_share(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY.replace('fold = "0"', 'fold = "0"\nrecipe = "strong"'), encoding="utf-8")
+    base = read_study(path).base
+    assert base["optim"] == {"effort": "strong", "ema": 0.998, "epochs": 1}
+    assert base["augment"]["mixup"] == 0.2
+    assert base["folds"] == {"count": 3}
+    path.write_text(STUDY.replace('fold = "0"', 'fold = "0"\nrecipe = "strnog"'), encoding="utf-8")
+    with pytest.raises(CompetitionError, match="unknown recipe 'strnog': perhaps 'strong'"):
+        read_study(path)
