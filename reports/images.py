@@ -8,7 +8,7 @@ from reports.evidence import SHOWN_PAIRS, SHOWN_SUSPECTS, Evidence
 from reports.pictures import enlarged, jpeg_uri, with_heat
 
 MOST_NAMED = 4  # labels of a row
-HEATED = "Beside an image that was chosen when its fold was trained stands a Grad-CAM: bright is what spoke for the predicted class."
+HEATED = "Beside an image stands its Grad-CAM, where its fold has one: bright is what spoke for the predicted class."
 
 
 def samples(evidence: Evidence) -> list[Block]:
