@@ -101,8 +101,10 @@ def _told(evidence: Evidence, row: int) -> tuple[str, str]:
     chosen = decide(probs[None], task)[0]
     wanted = np.flatnonzero(truth > THRESHOLD)
     given = [f"{task.classes[place]} {probs[place]:.2f}" for place in np.flatnonzero(chosen)]
-    missed = [f"not {task.classes[place]} {probs[place]:.2f}" for place in wanted if not chosen[place]]
-    return f"is {_few([task.classes[place] for place in wanted])}", f"predicted {_few([*given, *missed])}"
+    missed = [f"{task.classes[place]} {probs[place]:.2f}" for place in wanted if not chosen[place]]
+    return f"is {_few([task.classes[place] for place in wanted])}", f"predicted {_few(given)}" + (
+        f"; missed {_few(missed)}" if missed else ""
+    )
 
 
 def _few(names: list[str]) -> str:
