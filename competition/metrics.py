@@ -20,6 +20,8 @@ SURE = 1e-6  # graders clip at 2e-16, where one sure mistake among n rows costs 
 THRESHOLD = 0.5
 PLACES = range(1, 21)  # of rankings
 USUAL_PLACES = 5
+BLOCK_CELLS = 4_000_000  # of a table, that are turned to float64 at a time
+SORTED_COLUMNS = 64  # at a time
 CLASSES: tuple[Kind, ...] = (*ONE_OF_MANY, "multilabel")
 RANKED: tuple[Kind, ...] = ("multiclass", "ordinal")
 
@@ -30,6 +32,7 @@ class Metric:
 
     tasks: the kinds of task it serves. needs: whether it looks at the probabilities (or numbers) or at the labels decided from them.
     places: of a ranking, how many count, where there is one such metric for each number of them; else 0.
+    rows: each row's own value (N), where the metric is their mean.
     """
 
     function: Callable[[np.ndarray, np.ndarray, Task], float]
@@ -38,6 +41,7 @@ class Metric:
     needs: Literal["probs", "labels"]
     doc: str
     places: int = 0
+    rows: Callable[[np.ndarray, np.ndarray, Task], np.ndarray] | None = None
 
 
 def score(metric: str, truth: np.ndarray, predicted: "pd.DataFrame | np.ndarray", task: Task) -> float:
@@ -58,7 +62,18 @@ def score(metric: str, truth: np.ndarray, predicted: "pd.DataFrame | np.ndarray"
         raise CompetitionError(f"truth is {truth.shape} and predictions are {predicted.shape}: both should be rows x {len(task.classes)}")
     if not len(truth):
         raise CompetitionError(f"there are no rows to compute {metric} of")
-    return float(METRICS[metric].function(truth, predicted.astype(np.float64, copy=False), task))
+    each = row_values(metric, truth, predicted, task)
+    return float(METRICS[metric].function(truth, predicted.astype(np.float64, copy=False), task) if each is None else each.mean())
+
+
+def row_values(metric: str, truth: np.ndarray, probs: np.ndarray, task: Task) -> np.ndarray | None:
+    """float64 N: each row's own value of a metric that is their mean; None for any other. In blocks: wide tables are not copied whole."""
+    each = METRICS[metric].rows
+    if each is None:
+        return None
+    step = max(1, BLOCK_CELLS // len(task.classes))
+    blocks = [slice(start, start + step) for start in range(0, len(truth), step)]
+    return np.concatenate([each(truth[rows], probs[rows].astype(np.float64, copy=False), task).astype(np.float64) for rows in blocks])
 
 
 def default_metric(task: Task) -> str:
@@ -98,9 +113,11 @@ def clip_sure(probs: np.ndarray, task: Task) -> np.ndarray:
     return clipped / clipped.sum(axis=1, keepdims=True) if task.one_of_many else clipped
 
 
-def accuracy(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
-    """Share of rows that are right; a multilabel row is right when all its labels are."""
-    return float((decide(probs, task) == (truth > THRESHOLD)).all(axis=1).mean())
+def right(truth: np.ndarray, probs: np.ndarray, task: Task) -> np.ndarray:
+    """Whether a row is right; of several labels, when all of them are."""
+    if task.one_of_many:
+        return probs.argmax(axis=1) == truth.argmax(axis=1)
+    return (decide(probs, task) == (truth > THRESHOLD)).all(axis=1)
 
 
 def balanced_accuracy(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
@@ -111,34 +128,44 @@ def balanced_accuracy(truth: np.ndarray, probs: np.ndarray, task: Task) -> float
     return float((found[rows > 0] / rows[rows > 0]).mean())
 
 
-def log_loss(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
-    """Mean of -ln p(true class), natural logarithm; for a multilabel task the mean over all cells.
+def surprise(truth: np.ndarray, probs: np.ndarray, task: Task) -> np.ndarray:
+    """-ln p(true class), natural logarithm; for a multilabel task the mean over a row's cells.
 
     Scored as it is submitted, see `clip_sure`: the smallest possible value is about 1e-6 times the number of classes.
     """
     clipped = clip_sure(probs, task)
     if task.one_of_many:
-        return float(-(truth * np.log(clipped)).sum(axis=1).mean())
-    return float(-(truth * np.log(clipped) + (1 - truth) * np.log1p(-clipped)).mean())
+        return -(truth * np.log(clipped)).sum(axis=1)
+    return -(truth * np.log(clipped) + (1 - truth) * np.log1p(-clipped)).mean(axis=1)
 
 
 def roc_auc(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
     """Area under the ROC curve: of the positive class (binary), one class against the rest (multiclass), of each column (multilabel).
 
-    The mean over columns; a column whose rows are all of one kind has none and is left out, nan where none remains. By the sum of the ranks
-    of the positives (Mann and Whitney), which for the hundreds of draws of an interval is many times as fast as drawing the curve.
+    The mean over columns; a column whose rows are all of one kind has none and is left out, nan where none remains.
     """
-    from scipy.stats import rankdata
-
     columns = slice(1, None) if task.kind == "binary" else slice(None)
-    true = truth[:, columns] > THRESHOLD
-    positives, negatives = true.sum(axis=0), (~true).sum(axis=0)
-    defined = (positives > 0) & (negatives > 0)
-    if not defined.any():
-        return float("nan")
-    sums = (rankdata(probs[:, columns][:, defined], axis=0) * true[:, defined]).sum(axis=0)
-    positives, negatives = positives[defined], negatives[defined]
-    return float(((sums - positives * (positives + 1) / 2) / (positives * negatives)).mean())
+    each = areas(truth[:, columns] > THRESHOLD, probs[:, columns])
+    return float(each[np.isfinite(each)].mean()) if np.isfinite(each).any() else float("nan")
+
+
+def areas(true: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """float64 K: the area under the ROC curve of each column (bool N x K, and any numbers); nan where its rows are all of one kind.
+
+    By the sum of the ranks of the positives (Mann and Whitney), which for the hundreds of draws of an interval is many times as fast as
+    drawing the curve.
+    """
+    found = np.full(true.shape[1], np.nan)
+    for start in range(0, true.shape[1], SORTED_COLUMNS):
+        few = slice(start, start + SORTED_COLUMNS)
+        flags, columns = np.ascontiguousarray(true[:, few].T), np.ascontiguousarray(values[:, few].T)
+        for place, (flag, column, ordered) in enumerate(zip(flags, columns, np.sort(columns, axis=1), strict=True), start):
+            its = column[flag]
+            positives, negatives = len(its), len(column) - len(its)
+            if positives and negatives:
+                ranks = (np.searchsorted(ordered, its, "left") + np.searchsorted(ordered, its, "right") + 1) / 2
+                found[place] = (ranks.sum() - positives * (positives + 1) / 2) / (positives * negatives)
+    return found
 
 
 def average_precision(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
@@ -167,16 +194,16 @@ def f1(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
     return float(2 * hits / (2 * hits + misses)) if hits + misses else 1.0
 
 
-def f_samples(beta: float) -> Callable[[np.ndarray, np.ndarray, Task], float]:
-    """The mean over rows of a row's F-beta, in which recall counts beta times as much; 1 for a row that is rightly left empty."""
+def f_of_row(beta: float) -> Callable[[np.ndarray, np.ndarray, Task], np.ndarray]:
+    """A row's F-beta, in which recall counts beta times as much; 1 for a row that is rightly left empty."""
 
-    def mean_f(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    def each(truth: np.ndarray, probs: np.ndarray, task: Task) -> np.ndarray:
         true, chosen = truth > THRESHOLD, decide(probs, task)
         hits, wanted, given = (true & chosen).sum(axis=1), true.sum(axis=1), chosen.sum(axis=1)
         weighed = beta**2 * wanted + given
-        return float(np.where(weighed > 0, (1 + beta**2) * hits / np.maximum(weighed, 1e-12), 1.0).mean())
+        return np.where(weighed > 0, (1 + beta**2) * hits / np.maximum(weighed, 1e-12), 1.0)
 
-    return mean_f
+    return each
 
 
 def pf1(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
@@ -213,33 +240,33 @@ def qwk(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
     return _kappa(truth, probs, (place[:, None] - place) ** 2)
 
 
-def top_error(places: int) -> Callable[[np.ndarray, np.ndarray, Task], float]:
-    """Share of rows whose true class is not among the likeliest `places` (of equals, the first)."""
+def missed_by(places: int) -> Callable[[np.ndarray, np.ndarray, Task], np.ndarray]:
+    """Whether a row's true class is not among the likeliest `places` (of equals, the first)."""
 
-    def missed(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
-        return float((places_ahead(truth, probs) >= places).mean())
+    def missed(truth: np.ndarray, probs: np.ndarray, task: Task) -> np.ndarray:
+        return places_ahead(truth, probs) >= places
 
     return missed
 
 
-def map_at(places: int) -> Callable[[np.ndarray, np.ndarray, Task], float]:
-    """MAP@places: the mean over rows of the average precision of the likeliest `places`.
+def precision_at(places: int) -> Callable[[np.ndarray, np.ndarray, Task], np.ndarray]:
+    """A row's average precision of the likeliest `places`, of which MAP@places is the mean.
 
     Of one true class a row: 1, 1/2, 1/3 ... where it is named first, second, third ..., 0 behind the last place. Of several: the mean, over
     as many of them as fit, of the share of true ones down to each that is found. A row without any counts 0.
     """
 
-    def mean_precision(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
+    def average_precision_of_row(truth: np.ndarray, probs: np.ndarray, task: Task) -> np.ndarray:
         if task.one_of_many:
             ahead = places_ahead(truth, probs)
-            return float(np.where(ahead < places, 1 / (1 + ahead), 0).mean())
+            return np.where(ahead < places, 1 / (1 + ahead), 0)
         best = np.argsort(-probs, axis=1, kind="stable")[:, :places]
         found = np.take_along_axis(truth, best, axis=1) > THRESHOLD
         precision = found.cumsum(axis=1) / np.arange(1, best.shape[1] + 1)
         most = np.clip((truth > THRESHOLD).sum(axis=1), 1, places)
-        return float(((precision * found).sum(axis=1) / most).mean())
+        return (precision * found).sum(axis=1) / most
 
-    return mean_precision
+    return average_precision_of_row
 
 
 def rmse(truth: np.ndarray, probs: np.ndarray, task: Task) -> float:
@@ -324,17 +351,29 @@ def _numeric_order(task: Task) -> np.ndarray:
         raise CompetitionError(f"metric 'qwk' needs classes that are numbers, these are {examples(task.classes)}") from None
 
 
+def _by_rows(
+    rows: Callable[[np.ndarray, np.ndarray, Task], np.ndarray],
+    greater_is_better: bool,
+    tasks: tuple[Kind, ...],
+    needs: Literal["probs", "labels"],
+    doc: str,
+    places: int = 0,
+) -> Metric:
+    """The metric that is the mean of what each row has."""
+    return Metric(lambda truth, probs, task: float(rows(truth, probs, task).mean()), greater_is_better, tasks, needs, doc, places, rows)
+
+
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric(accuracy, True, CLASSES, "labels", "share of rows that are right"),
+    "accuracy": _by_rows(right, True, CLASSES, "labels", "share of rows that are right"),
     "balanced_accuracy": Metric(balanced_accuracy, True, ONE_OF_MANY, "labels", "mean over classes of the share that is found"),
-    "log_loss": Metric(log_loss, False, CLASSES, "probs", "mean of -ln p of what is true"),
+    "log_loss": _by_rows(surprise, False, CLASSES, "probs", "mean of -ln p of what is true"),
     "roc_auc": Metric(roc_auc, True, CLASSES, "probs", "area under the ROC curve, mean over columns"),
     "average_precision": Metric(average_precision, True, CLASSES, "probs", "area under the precision-recall curve, mean over columns"),
     "f1_macro": Metric(f1_macro, True, CLASSES, "labels", "mean of the classes' F1"),
     "f1_micro": Metric(f1_micro, True, CLASSES, "labels", "F1 of all decisions pooled"),
     "f1": Metric(f1, True, ("binary",), "labels", "F1 of the positive class"),
-    "f1_samples": Metric(f_samples(1), True, ("multilabel",), "labels", "mean of the rows' F1"),
-    "f2_samples": Metric(f_samples(2), True, ("multilabel",), "labels", "mean of the rows' F2, where recall counts twice"),
+    "f1_samples": _by_rows(f_of_row(1), True, ("multilabel",), "labels", "mean of the rows' F1"),
+    "f2_samples": _by_rows(f_of_row(2), True, ("multilabel",), "labels", "mean of the rows' F2, where recall counts twice"),
     "pf1": Metric(pf1, True, ("binary",), "probs", "F1 of the positive class, with probabilities for counts"),
     "mcc": Metric(mcc, True, ONE_OF_MANY, "labels", "Matthews correlation coefficient"),
     "kappa": Metric(kappa, True, ONE_OF_MANY, "labels", "agreement beyond chance"),
@@ -344,6 +383,9 @@ METRICS: dict[str, Metric] = {
     "rmsle": Metric(rmsle, False, ("regression",), "probs", "root of the mean squared error of ln(1 + value)"),
     "mae": Metric(mae, False, ("regression",), "probs", "mean absolute error"),
     "r2": Metric(r2, True, ("regression",), "probs", "share of the variance explained, mean over targets"),
-    **{f"map{k}": Metric(map_at(k), True, (*RANKED, "multilabel"), "probs", f"average precision of the likeliest {k}", k) for k in PLACES},
-    **{f"top{k}_error": Metric(top_error(k), False, RANKED, "probs", f"share of rows without the true class in {k}", k) for k in PLACES},
+    **{
+        f"map{k}": _by_rows(precision_at(k), True, (*RANKED, "multilabel"), "probs", f"average precision of the likeliest {k}", k)
+        for k in PLACES
+    },
+    **{f"top{k}_error": _by_rows(missed_by(k), False, RANKED, "probs", f"share of rows without the true class in {k}", k) for k in PLACES},
 }

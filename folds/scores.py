@@ -12,7 +12,7 @@ from filelock import FileLock
 from competition.atomic import write_json, write_text
 from competition.contest import Competition
 from competition.decisions import fit_decision
-from competition.metrics import THRESHOLD, decide, score
+from competition.metrics import THRESHOLD, areas, decide, score
 from competition.task import Task
 from folds.errors import FoldError
 from folds.groups import groups_of
@@ -92,25 +92,29 @@ def score_run(run: Run, contest: Competition, oof: pd.DataFrame) -> Scores:
 
 def class_scores(truth: np.ndarray, probs: np.ndarray, task: Task) -> dict[str, ClassScore]:
     """Class by class, of truth and probs, N x K."""
-    found = {}
-    chosen = None if task.kind == "regression" else decide(probs, task)
-    for place, name in enumerate(task.classes):
-        true, its = truth[:, place], probs[:, place]
-        if chosen is None:
-            found[name] = ClassScore(len(true), float("nan"), score("r2", true[:, None], its[:, None], Task("regression", (name,))))
-            continue
-        holds = true > THRESHOLD
-        area = score("roc_auc", true[:, None], its[:, None], Task("multilabel", (name,)))
-        taken = chosen[:, place]
-        hits, either = int((holds & taken).sum()), int(holds.sum() + taken.sum())
-        found[name] = ClassScore(
-            rows=int(holds.sum()),
-            roc_auc=area,
-            found=float(hits / holds.sum()) if holds.any() else math.nan,
-            precision=hits / max(1, int(taken.sum())),
-            f1=2 * hits / either if either else math.nan,
+    if task.kind == "regression":
+        explained = [
+            score("r2", truth[:, [place]], probs[:, [place]], Task("regression", (name,))) for place, name in enumerate(task.classes)
+        ]
+        return {name: ClassScore(len(truth), math.nan, value) for name, value in zip(task.classes, explained, strict=True)}
+    true = truth > THRESHOLD
+    if task.one_of_many:
+        codes, chosen = truth.argmax(axis=1), probs.argmax(axis=1)
+        taken, hits = (np.bincount(those, minlength=len(task.classes)) for those in (chosen, chosen[chosen == codes]))
+    else:
+        decided = decide(probs, task)
+        taken, hits = decided.sum(axis=0), (decided & true).sum(axis=0)
+    rows, each = true.sum(axis=0), areas(true, probs)
+    return {
+        name: ClassScore(
+            rows=int(rows[place]),
+            roc_auc=float(each[place]),
+            found=float(hits[place] / rows[place]) if rows[place] else math.nan,
+            precision=float(hits[place] / max(1, taken[place])),
+            f1=float(2 * hits[place] / (rows[place] + taken[place])) if rows[place] + taken[place] else math.nan,
         )
-    return found
+        for place, name in enumerate(task.classes)
+    }
 
 
 def truth_of(table: pd.DataFrame, contest: Competition) -> np.ndarray:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from competition.errors import CompetitionError
-from competition.metrics import METRICS, check_metric, clip_sure, decide, default_metric, score
+from competition.metrics import METRICS, areas, check_metric, clip_sure, decide, default_metric, row_values, score
 from competition.task import KINDS, Kind, Task
 from tests.builders import make_probs, make_truth
 
@@ -310,3 +310,26 @@ def test_importing_the_metrics_does_not_import_scikit_learn() -> None:
     program = "import sys, competition.metrics; print(*[name for name in ('sklearn', 'scipy', 'torch') if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.rows])
+def test_what_is_a_mean_over_rows_is_so_in_blocks_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in METRICS[name].tasks:
+        truth, probs, task = case(kind)
+        each = row_values(name, truth, probs, task)
+        assert each is not None
+        assert each.shape == (len(truth),)
+        assert each.mean() == pytest.approx(METRICS[name].function(truth, probs.astype(np.float64), task), rel=1e-12)
+        with monkeypatch.context() as patched:
+            patched.setattr("competition.metrics.BLOCK_CELLS", 3 * len(task.classes) + 1)
+            np.testing.assert_array_equal(row_values(name, truth, probs, task), each)
+
+
+def test_areas_column_by_column_with_ties_and_without_one_kind() -> None:
+    generator = np.random.default_rng(0)
+    true, values = generator.random((200, 70)) < 0.3, generator.integers(0, 9, (200, 70)) / 8
+    true[:, 5], true[:, 66] = True, False
+    found = areas(true, values)
+    assert np.isnan(found[[5, 66]]).all()
+    expected = [peer.roc_auc_score(true[:, place], values[:, place]) for place in range(70) if place not in (5, 66)]
+    np.testing.assert_allclose(np.delete(found, [5, 66]), expected, rtol=1e-12)
