@@ -1,9 +1,12 @@
 """The one type for out-of-fold and test predictions: a DataFrame, id as index, a float column a class."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from competition.errors import CompetitionError, examples
+from competition.metrics import BLOCK_CELLS
 from competition.task import Task
 
 ROW_SUM_TOLERANCE = 1e-4  # float32 softmax over a few thousand classes stays well within
@@ -31,16 +34,20 @@ def check_table(table: pd.DataFrame, task: Task, what: str = "table") -> pd.Data
         )
     if not table.index.is_unique:
         raise CompetitionError(f"{what}: ids repeat: {examples(table.index[table.index.duplicated()].unique())}")
-    values = np.asarray(table, dtype=np.float64)
-    faulty = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    if len(faulty):
+    values = table.to_numpy()
+    if faulty := _rows_where(values, lambda few: ~np.isfinite(few).all(axis=1)):
         raise CompetitionError(f"{what}: predictions are NaN or infinite for {len(faulty):,} rows: {examples(table.index[faulty])}")
-    if task.kind != "regression":
-        faulty = np.flatnonzero(((values < 0) | (values > 1)).any(axis=1))
-        if len(faulty):
-            raise CompetitionError(f"{what}: probabilities leave [0, 1] in {len(faulty):,} rows: {examples(table.index[faulty])}")
-    if task.one_of_many and len(values):
-        faulty = np.flatnonzero(np.abs(values.sum(axis=1) - 1) > ROW_SUM_TOLERANCE)
-        if len(faulty):
-            raise CompetitionError(f"{what}: probabilities do not sum to 1 in {len(faulty):,} rows: {examples(table.index[faulty])}")
+    if task.kind != "regression" and (faulty := _rows_where(values, lambda few: ((few < 0) | (few > 1)).any(axis=1))):
+        raise CompetitionError(f"{what}: probabilities leave [0, 1] in {len(faulty):,} rows: {examples(table.index[faulty])}")
+    if task.one_of_many and (faulty := _rows_where(values, lambda few: np.abs(few.sum(axis=1) - 1) > ROW_SUM_TOLERANCE)):
+        raise CompetitionError(f"{what}: probabilities do not sum to 1 in {len(faulty):,} rows: {examples(table.index[faulty])}")
     return table
+
+
+def _rows_where(values: np.ndarray, wrong: Callable[[np.ndarray], np.ndarray]) -> list[int]:
+    """Places of the rows (of N x K) that are wrong, looked at as float64, in blocks: wide tables are not copied whole."""
+    step = max(1, BLOCK_CELLS // max(1, values.shape[1]))
+    found: list[int] = []
+    for start in range(0, len(values), step):
+        found += (start + np.flatnonzero(wrong(values[start : start + step].astype(np.float64, copy=False)))).tolist()
+    return found

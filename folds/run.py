@@ -125,8 +125,9 @@ class Run:
 
     def oof(self, task: Task) -> pd.DataFrame:
         """The held-out probabilities of all finished folds; its index is the id."""
-        parts = [read_table(self.fold_directory(fold) / "oof.parquet") for fold in self.finished_folds()]
-        table = pd.concat(parts)[list(task.classes)] if parts else pd.DataFrame(columns=list(task.classes))
+        classes = list(task.classes)
+        parts = [read_table(self.fold_directory(fold) / "oof.parquet")[classes] for fold in self.finished_folds()]
+        table = pd.concat(parts) if parts else pd.DataFrame(columns=classes)
         return check_table(table, task, f"{self.directory}: out-of-fold predictions")
 
     def write_test(self, table: pd.DataFrame, views: tuple[str, ...], members: str = "folds") -> None:

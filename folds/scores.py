@@ -201,7 +201,8 @@ def read_scores(run: Run, metric: str) -> Scores | None:
         return None
     numbers = {name: _known(told[name]) for name in ("pooled", "low", "high", "mean", "std")}
     per_fold = {int(fold): _known(value) for fold, value in told["per_fold"].items()}
-    per_class = {name: ClassScore(one["rows"], _known(one["roc_auc"]), _known(one["found"])) for name, one in told["per_class"].items()}
+    shares = ("roc_auc", "found", "precision", "f1")
+    per_class = {name: ClassScore(one["rows"], *(_known(one.get(share)) for share in shares)) for name, one in told["per_class"].items()}
     return Scores(metric=metric, per_fold=per_fold, per_class=per_class, decided=told["decided"], **numbers)
 
 

@@ -81,7 +81,7 @@ def show_pictures(directory: Path, pictures: Mapping[str, Callable[[], bytes]], 
 
 
 def _left_out(job: FoldJob, name: str, error: Exception) -> None:
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    said = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
     say(f"{job.name}  {name} is left out from here on: {said}")
 
 
@@ -119,8 +119,10 @@ def _wandb(job: FoldJob, epoch: int) -> Any:
 
 
 def _mlflow(job: FoldJob, epoch: int) -> Any:
+    import mlflow  # type: ignore[import-not-found]
     from accelerate.tracking import MLflowTracker
 
+    mlflow.end_run()  # a fold that was stopped in this process left its own open
     kept: Path = job.directory / MLFLOW_RUN
     before = kept.read_text(encoding="utf-8").strip() if kept.is_file() else None
     tracker = MLflowTracker(job.directory.resolve().parent.parent.name, run_name=f"{job.directory.parent.name} {job.name}", run_id=before)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -71,7 +71,7 @@ class Drawing:
     shape: ClassVar[str] = "drawing"
     svg: Markup
     caption: str
-    png: Callable[[], bytes]
+    png: Callable[[], bytes] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def largest(values: np.ndarray, most: int) -> list[tuple[int, int]]:
 
 def matrix(evidence: Evidence) -> np.ndarray:
     """int64 K x K: rows by truth and likeliest class."""
-    true, chosen = evidence.truth.argmax(axis=1), evidence.probs.argmax(axis=1)
+    true, chosen = evidence.codes
     count = evidence.truth.shape[1]
     return np.bincount(true * count + chosen, minlength=count * count).reshape(count, count)
 
@@ -77,7 +77,8 @@ def _picture(shares: np.ndarray) -> Drawing:
 def distances(evidence: Evidence) -> list[Block]:
     """How many grades a prediction is off, below and above."""
     task = evidence.contest.task
-    off = evidence.probs.argmax(axis=1) - evidence.truth.argmax(axis=1)
+    true, chosen = evidence.codes
+    off = chosen - true
     steps = np.arange(off.min(), off.max() + 1)
     counts = np.array([(off == step).sum() for step in steps])
     facts = [

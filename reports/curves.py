@@ -58,7 +58,7 @@ def calibration(evidence: Evidence) -> list[Block]:
         what, said, true = "probability of the positive class", evidence.probs[:, 1], evidence.truth[:, 1] > THRESHOLD
     elif task.one_of_many:
         what, said = "probability of the likeliest class", evidence.probs.max(axis=1)
-        true = evidence.probs.argmax(axis=1) == evidence.truth.argmax(axis=1)
+        true = evidence.codes[0] == evidence.codes[1]
     else:
         what, said, true = "probability of a label", evidence.probs.ravel(), evidence.truth.ravel() > THRESHOLD
     edges = np.linspace(0, 1, BINS + 1)

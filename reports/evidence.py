@@ -16,7 +16,7 @@ from competition.contest import Competition
 from competition.decisions import Decision, fit_decision
 from competition.errors import examples
 from competition.metrics import METRICS, RANKED
-from competition.notable import MOST, notable
+from competition.notable import notable
 from folds.groups import audited
 from folds.run import Run
 from folds.scores import Scores, read_scores, score_run, truth_of
@@ -49,6 +49,11 @@ class Evidence:
         return {kind} | ({"ranking"} if kind in RANKED and (ranked or len(self.contest.task.classes) > MANY) else set())
 
     @cached_property
+    def codes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Twice int64 N: the true and the likeliest class."""
+        return self.truth.argmax(axis=1), self.probs.argmax(axis=1)
+
+    @cached_property
     def decision(self) -> Decision | None:
         """The rule that answers are decided by, where one is better out of fold than the usual decision."""
         if self.scores.decided is None:
@@ -75,14 +80,12 @@ class Evidence:
     @cached_property
     def notable(self) -> dict[str, np.ndarray]:
         """int64 positions of rows. Samples, class by class, are of those that each fold has by itself, which may have a heat map."""
-        found, task = notable(self.truth, self.probs, self.contest.task, MOST), self.contest.task
-        samples: list[np.ndarray] = []
-        for fold in self.done:
-            rows = np.flatnonzero(self.folds == fold)
-            of_fold = rows[notable(self.truth[rows], self.probs[rows], task, MOST)["samples"]]
-            samples.append(of_fold[:: max(1, len(self.done))])
-        of_all = np.concatenate(samples)[:MOST]
-        return {**found, "samples": of_all[np.argsort(task.strata(self.truth)[of_all], kind="stable")]}
+        task = self.contest.task
+        found = notable(self.truth, self.probs, task)
+        of_folds = [np.flatnonzero(self.folds == fold) for fold in self.done]
+        rows = np.concatenate([held[notable(self.truth[held], self.probs[held], task)["samples"]] for held in of_folds])
+        even = rows[notable(self.truth[rows], self.probs[rows], task)["samples"]]
+        return {**found, "samples": even[np.argsort(task.strata(self.truth)[even], kind="stable")]}
 
     @cached_property
     def suspects(self) -> pd.DataFrame:

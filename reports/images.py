@@ -8,7 +8,7 @@ from reports.evidence import SHOWN_PAIRS, SHOWN_SUSPECTS, Evidence
 from reports.pictures import enlarged, jpeg_uri, with_heat
 
 MOST_NAMED = 4  # labels of a row
-HEATED = "Beside an image that was chosen when its fold was trained stands a Grad-CAM: bright is what spoke for the predicted class."
+HEATED = "Beside an image stands its Grad-CAM, where its fold has one: bright is what spoke for the predicted class."
 
 
 def samples(evidence: Evidence) -> list[Block]:
@@ -101,8 +101,10 @@ def _told(evidence: Evidence, row: int) -> tuple[str, str]:
     chosen = decide(probs[None], task)[0]
     wanted = np.flatnonzero(truth > THRESHOLD)
     given = [f"{task.classes[place]} {probs[place]:.2f}" for place in np.flatnonzero(chosen)]
-    missed = [f"not {task.classes[place]} {probs[place]:.2f}" for place in wanted if not chosen[place]]
-    return f"is {_few([task.classes[place] for place in wanted])}", f"predicted {_few([*given, *missed])}"
+    missed = [f"{task.classes[place]} {probs[place]:.2f}" for place in wanted if not chosen[place]]
+    return f"is {_few([task.classes[place] for place in wanted])}", f"predicted {_few(given)}" + (
+        f"; missed {_few(missed)}" if missed else ""
+    )
 
 
 def _few(names: list[str]) -> str:

@@ -52,7 +52,7 @@ def _per_fold(evidence: Evidence) -> Block:
 def class_by_class(evidence: Evidence) -> list[Block]:
     """Precision, recall, F1 and support of each class, of the likeliest class of each row."""
     task = evidence.contest.task
-    true, chosen = evidence.truth.argmax(axis=1), evidence.probs.argmax(axis=1)
+    true, chosen = evidence.codes
     places = np.arange(len(task.classes))
     parts = precision_recall_fscore_support(true, chosen, labels=places, zero_division=np.nan)  # type: ignore[arg-type]
     precision, recall, f1, support = (np.asarray(part) for part in parts)

@@ -37,6 +37,8 @@ def settle_blend(runs: Sequence[Run], contest: Competition, how: str) -> Blendin
     trial, why = settle(trials, how)
     if why:
         say(why)
+    if len(runs) == 1 and trial.used == EQUAL:
+        return Blending(runs, trial, {runs[0].name: trial.nested.value})
     own = {run.name: run.oof(contest.task) for run in runs}
     scores = {name: score(contest.metric, truth_of(oof, contest), oof, contest.task) for name, oof in own.items()}
     return Blending(runs, trial, scores)

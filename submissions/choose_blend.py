@@ -61,8 +61,12 @@ def try_blends(
         choose("blend", name, [*BLENDS, AUTO])
         if name != AUTO and name not in blends_for(task):
             raise SubmissionError(f"blend {name!r} does not fit a {task.kind} task: use {', '.join(blends_for(task))}")
-    ids, stack = aligned(oofs, task)
     place = pd.Series(np.arange(len(contest.train)), index=contest.train["id"])
+    if len(oofs) == 1 and set(names) == {EQUAL}:  # one table is what it is, and a wide one is not to be copied
+        (table,) = oofs.values()
+        alone = score_interval(metric, contest.truth[place.loc[table.index]], table.to_numpy(), task, groups)
+        return [Trial(EQUAL, EQUAL, np.empty(0), alone, alone.value, Interval(0.0, 0.0, 0.0), False, table)] * len(names)
+    ids, stack = aligned(oofs, task)
     truth = contest.truth[place.loc[ids]]
     parts = fold_of.loc[ids].to_numpy()
     if len(np.unique(parts)) < 2:

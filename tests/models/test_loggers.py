@@ -56,6 +56,7 @@ def test_weights_and_biases_has_each_epoch(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.skipif(find_spec("mlflow") is None, reason="mlflow is not installed")
 def test_mlflow_has_each_epoch_once_also_of_a_resumed_fold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # a database takes the whole of mlflow
     job = job_of(tmp_path / "cats" / "run-1" / "fold0", machine={"loggers": ["mlflow"]}, optim={"epochs": 3})
     left = [7]
 
