@@ -1,6 +1,7 @@
 """The one type for out-of-fold and test predictions: a DataFrame, id as index, a float column a class."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def check_table(table: pd.DataFrame, task: Task, what: str = "table") -> pd.Data
     if not table.index.is_unique:
         raise CompetitionError(f"{what}: ids repeat: {examples(table.index[table.index.duplicated()].unique())}")
     values = table.to_numpy()
-    if faulty := _rows_where(values, lambda few: ~np.isfinite(few).all(axis=1)):
+    if faulty := _rows_where(values, lambda few: (~np.isfinite(few)).any(axis=1)):
         raise CompetitionError(f"{what}: predictions are NaN or infinite for {len(faulty):,} rows: {examples(table.index[faulty])}")
     if task.kind != "regression" and (faulty := _rows_where(values, lambda few: ((few < 0) | (few > 1)).any(axis=1))):
         raise CompetitionError(f"{what}: probabilities leave [0, 1] in {len(faulty):,} rows: {examples(table.index[faulty])}")
@@ -44,7 +45,7 @@ def check_table(table: pd.DataFrame, task: Task, what: str = "table") -> pd.Data
     return table
 
 
-def _rows_where(values: np.ndarray, wrong: Callable[[np.ndarray], np.ndarray]) -> list[int]:
+def _rows_where(values: np.ndarray, wrong: Callable[[np.ndarray], Any]) -> list[int]:
     """Places of the rows (of N x K) that are wrong, looked at as float64, in blocks: wide tables are not copied whole."""
     step = max(1, BLOCK_CELLS // max(1, values.shape[1]))
     found: list[int] = []
