@@ -36,7 +36,7 @@ def notable(truth: np.ndarray, probs: np.ndarray, task: Task, count: int = MOST)
         missed = true ^ decide(probs, task)
         denied = np.where(missed, np.abs(true - its), 0).max(axis=1)
         entropy = -(its * np.log(its) + (1 - its) * np.log1p(-its)).sum(axis=1)
-        mistakes, uncertain = _first(-denied, missed.any(axis=1), count), _first(-entropy, np.ones(len(its), dtype=bool), count)
+        mistakes, uncertain = _first(-denied, np.asarray(missed.any(axis=1)), count), _first(-entropy, np.ones(len(its), dtype=bool), count)
     return {"mistakes": mistakes, "uncertain": uncertain, "samples": _spread(task.strata(truth), count)}
 
 
