@@ -11,5 +11,7 @@ import os
 
 # albumentations asks the network for a newer version at import
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+# onnxruntime reports its use to Microsoft from the first session on
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # threads that spin while they wait starve whoever shares the cores; it counts only when set before torch is imported
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

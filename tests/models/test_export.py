@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ from models.export import EXPORTS, export
 from models.fit import fit
 from models.infer import predict
 from tests.models.examples import job_of
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.mark.parametrize("kind", EXPORTS)
@@ -54,3 +59,33 @@ def test_what_cannot_be_exported_is_a_clear_error(tmp_path: Path, capsys: pytest
         export(tmp_path, "onx")
     assert main(["export", str(tmp_path)]) == 2
     assert "is the fold finished" in capsys.readouterr().err
+
+
+REPORTED = """
+import os, socket, sys, threading, time
+there = socket.create_server(("127.0.0.1", 0))
+asked = []
+def hear():
+    while True:
+        caller = there.accept()[0]
+        asked.append(caller.recv(200).partition(b" HTTP")[0].decode())
+        caller.close()
+threading.Thread(target=hear, daemon=True).start()
+os.environ["https_proxy"] = os.environ["http_proxy"] = f"http://127.0.0.1:{there.getsockname()[1]}"
+from pathlib import Path
+from models.export import export
+export(Path(sys.argv[1]), "onnx")
+time.sleep(25)
+print(asked)
+"""
+
+
+@pytest.mark.slow
+def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
+    """By a proxy that listens: ONNX Runtime calls home within some seconds of its first session, where it is let."""
+    job = job_of(tmp_path, optim={"epochs": 1})
+    fit(job, accelerator_for(job.config.machine))
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    program = [sys.executable, "-c", REPORTED, str(tmp_path)]
+    done = subprocess.run(program, env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
