@@ -71,9 +71,14 @@ def row_values(metric: str, truth: np.ndarray, probs: np.ndarray, task: Task) ->
     each = METRICS[metric].rows
     if each is None:
         return None
-    step = max(1, BLOCK_CELLS // len(task.classes))
-    blocks = [slice(start, start + step) for start in range(0, len(truth), step)]
+    blocks = row_blocks(*truth.shape)
     return np.concatenate([each(truth[rows], probs[rows].astype(np.float64, copy=False), task).astype(np.float64) for rows in blocks])
+
+
+def row_blocks(rows: int, columns: int) -> list[slice]:
+    """The rows of a table, some of them at a time, so that what is made of them stays small beside a wide one."""
+    step = max(1, BLOCK_CELLS // max(1, columns))
+    return [slice(start, start + step) for start in range(0, rows, step)]
 
 
 def default_metric(task: Task) -> str:

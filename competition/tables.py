@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from competition.errors import CompetitionError, examples
-from competition.metrics import BLOCK_CELLS
+from competition.metrics import row_blocks
 from competition.task import Task
 
 ROW_SUM_TOLERANCE = 1e-4  # float32 softmax over a few thousand classes stays well within
@@ -47,8 +47,7 @@ def check_table(table: pd.DataFrame, task: Task, what: str = "table") -> pd.Data
 
 def _rows_where(values: np.ndarray, wrong: Callable[[np.ndarray], Any]) -> list[int]:
     """Places of the rows (of N x K) that are wrong, looked at as float64, in blocks: wide tables are not copied whole."""
-    step = max(1, BLOCK_CELLS // max(1, values.shape[1]))
     found: list[int] = []
-    for start in range(0, len(values), step):
-        found += (start + np.flatnonzero(wrong(values[start : start + step].astype(np.float64, copy=False)))).tolist()
+    for rows in row_blocks(*values.shape):
+        found += (rows.start + np.flatnonzero(wrong(values[rows].astype(np.float64, copy=False)))).tolist()
     return found

@@ -10,6 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 from competition.atomic import write_text
 from competition.config import MachineConfig
 from competition.console import say
@@ -69,9 +72,7 @@ def show_pictures(directory: Path, pictures: Mapping[str, Callable[[], bytes]], 
     """Writes pictures (by name, what gives a PNG) into directory/tensorboard, in place of others; if TensorBoard is asked for."""
     if "tensorboard" not in machine.loggers or not pictures:
         return
-    import cv2
-    import numpy as np
-    from torch.utils.tensorboard import SummaryWriter
+    from torch.utils.tensorboard import SummaryWriter  # takes a second
 
     shutil.rmtree(directory / "tensorboard", ignore_errors=True)
     with SummaryWriter(str(directory / "tensorboard")) as board:

@@ -18,8 +18,6 @@ import tyro
 from competition.config import MachineConfig
 from competition.console import guarded, say
 
-WEIGHTS, EXHIBITS = "model.safetensors", "exhibits.npz"  # of a fold
-
 # matplotlib and what else takes long to import is imported when it is needed
 
 
@@ -51,9 +49,10 @@ def report(
 
         say(f"{write_comparison(found, contest, output)}: {len(found)} runs compared")
         return 0
+    from reports.exhibits import FILE
     from reports.report import write_report
 
-    if any((fold / WEIGHTS).is_file() and not (fold / EXHIBITS).is_file() for fold in found[0].members("folds")):
+    if any((fold / "model.safetensors").is_file() and not (fold / FILE).is_file() for fold in found[0].members("folds")):
         command = [sys.executable, "-m", "models", "exhibits", str(found[0].directory), "--machine.cache", str(cache)]
         subprocess.run(command, check=False)  # in a process of its own: torch computes them
     say(f"{write_report(found[0], contest, output)}: the run in pictures")

@@ -22,7 +22,7 @@ from folds.run import Run
 from folds.scores import Scores, read_scores, score_run, truth_of
 from folds.suspects import suspects
 from reports.errors import ReportError
-from reports.exhibits import Exhibits, read_exhibits
+from reports.exhibits import FILE, Exhibits, read_exhibits
 from reports.pictures import Pictures, read_pictures
 
 MANY = 30  # classes beyond which a matrix is no longer read cell by cell
@@ -74,7 +74,7 @@ class Evidence:
     @cached_property
     def exhibits(self) -> dict[int, Exhibits]:
         """What was made with the network itself, of the finished folds that have any."""
-        found = {fold: read_exhibits(self.run.fold_directory(fold) / "exhibits.npz") for fold in self.done}
+        found = {fold: read_exhibits(self.run.fold_directory(fold) / FILE) for fold in self.done}
         return {fold: exhibits for fold, exhibits in found.items() if exhibits is not None}
 
     @cached_property

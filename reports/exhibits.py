@@ -11,6 +11,8 @@ import numpy as np
 
 from reports.errors import ReportError
 
+FILE = "exhibits.npz"
+
 
 @dataclass(frozen=True)
 class Exhibits:

@@ -119,8 +119,10 @@ def agreement(rows: Iterable[Submission]) -> Agreement:
     if not cv.std() or not public.std():
         same = "CV" if not cv.std() else "public score"
         return Agreement(n, nan, nan, gap, spread, f"whether CV can be trusted cannot be told: each submission has the same {same}")
+    from scipy.stats import rankdata  # takes half a second to import
+
     pearson = float(np.corrcoef(cv, public)[0, 1])
-    spearman = float(np.corrcoef(_ranks(cv), _ranks(public))[0, 1])
+    spearman = float(np.corrcoef(rankdata(cv), rankdata(public))[0, 1])
     return Agreement(n, pearson, spearman, gap, spread, _verdict(n, spearman, float(cv.std(ddof=1)), spread))
 
 
@@ -139,12 +141,6 @@ def _verdict(n: int, spearman: float, spread_cv: float, spread_gap: float) -> st
         f"a better CV did not go with a better public score: do not trust CV before you know why{few}. "
         "python -m folds audit (leaks between folds), adversarial (a test that differs), shake-up RUN (chance)"
     )
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 0; of equals, their mean."""
-    order = np.sort(values)
-    return (np.searchsorted(order, values, side="left") + np.searchsorted(order, values, side="right") - 1) / 2
 
 
 def _same(row: Submission, other: Submission) -> bool:
