@@ -6,7 +6,7 @@ import time
 from competition.config import Config, seconds_of
 
 LAST_SECONDS = 3.0  # for the scores and the ledger, after the last fold
-PAGE_SECONDS = 7.0  # for the run's page, which is made once all folds are finished
+PAGE_SECONDS = 12.0  # for the run's page and its end, once all folds are finished, on two slow cores
 
 
 def end_of(config: Config, started: float) -> float:
