@@ -32,7 +32,7 @@ def train(config: Config) -> int:
     from folds.run import FULL, open_run
     from folds.scores import gather
     from folds.show import show_scores
-    from folds.side_by_side import LOG, apart, lanes_of, train_side_by_side
+    from folds.side_by_side import LOG, apart, get_ready, lanes_of, train_side_by_side
     from folds.split import asked_folds, assign_folds, settle_folds, tuning_rows
     from folds.teacher import brought, teacher_of
     from models.together import entered_by_main, from_main, join, largest, main_first
@@ -45,6 +45,7 @@ def train(config: Config) -> int:
         folds, cut = settle_folds(contest, config.folds, audited(config.machine.runs, contest))
         config = config.model_copy(update={"folds": folds})
         asked = asked_folds(config.machine.fold, folds.count)
+        get_ready(config, len(asked))
         fold_of = assign_folds(contest, folds, config.machine.cache / contest.name)
         taught, kept, told = corrected(contest, config.data.corrections)
         teacher = teacher_of(config.data.pseudo, contest, fold_of, asked)
@@ -68,7 +69,7 @@ def train(config: Config) -> int:
         fitted_by = run.config_of_full() if FULL in asked else config
     pending = from_main(lambda: [fold for fold in asked if not run.is_finished(fold)])
     lanes = lanes_of(config, len(pending), accelerator.device.type, hosts)
-    tells = accelerator.is_main_process and not stop.parent
+    tells = accelerator.is_main_process and not stop.is_part
     if tells:
         show_reasons([*contest.reasons, *cut, *told, *reasons])
         table("plan", ["", ""], plan_lines(config, contest, run.directory, asked, pending, lanes.at_once, accelerator.device))

@@ -1,8 +1,8 @@
-"""The machines at hand (this one, or those of a Ray cluster), what they do at once, and a command that is started on one of them."""
+"""The machines at hand (this one, or those of a Ray cluster), what they do at once, and a script that is started on one of them."""
 
 import math
 import os
-import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import Literal, Protocol
 
 from competition.config import MachineConfig
 from competition.errors import CompetitionError
+from competition.forked import start_script
 from competition.processes import cores
-from competition.stop import STARTER
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Lanes:
 
 
 class Process(Protocol):
-    """A command that was started, as subprocess.Popen has it."""
+    """A script that was started, as subprocess.Popen has it."""
 
     def poll(self) -> int | None:
         """The exit code, below 0 where a signal ended it; None while it runs."""
@@ -84,31 +84,16 @@ def visible_gpus(count: int) -> list[str]:
     return (named.split(",") if named else [str(number) for number in range(count)])[:count]
 
 
-def start(machine: MachineConfig, command: Sequence[str], log: Path, environment: dict[str, str], lanes: Lanes) -> Process:
-    """The command, started by the machine's engine as one of the lanes; what it says is added to the log.
+def start(machine: MachineConfig, script: Path, words: Sequence[str], log: Path, environment: dict[str, str], lanes: Lanes) -> Process:
+    """`python SCRIPT WORDS`, started by the machine's engine as one of the lanes; what it says is added to the log.
 
-    It has the environment of the process that looks after it, and more; it finds that process's number in STARTER.
+    It has this working directory and the environment of the process that looks after it, and more, and stops when that is gone.
     """
     if machine.engine == "ray":
         from competition.on_ray import start_on_ray
 
-        return start_on_ray(command, log, environment, lanes)
-    return start_here(command, log, environment, Path.cwd())
-
-
-def start_here(command: Sequence[str], log: Path, environment: dict[str, str], place: Path) -> subprocess.Popen[bytes]:
-    """The command as a child of this process, in the working directory `place`."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as file:
-        return subprocess.Popen(
-            command,
-            cwd=place,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {STARTER: str(os.getpid())} | environment,
-            start_new_session=True,  # Ctrl-C reaches it through terminate() alone
-        )
+        return start_on_ray([sys.executable, str(script), *words], log, environment, lanes)
+    return start_script(script, words, log, environment)
 
 
 class Tail:

@@ -7,6 +7,7 @@ paths.
 import logging
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from typing import Any
 
 from competition.console import say
 from competition.errors import CompetitionError
-from competition.machines import Host, Lanes, start_here
-from competition.stop import WAIT
+from competition.machines import Host, Lanes
+from competition.stop import STARTER, WAIT
 
 ROOT = Path(__file__).parent.parent
 RETRIES = 3
@@ -104,7 +105,18 @@ def _run(command: list[str], log: Path, environment: dict[str, str], place: Path
 
     Raises: Lost.
     """
-    process = start_here(command, log, environment | {WAIT: str(WAIT_SECONDS)}, place)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    told = {STARTER: str(os.getpid()), WAIT: str(WAIT_SECONDS)}
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            command,
+            cwd=place,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=os.environ | told | environment,
+            start_new_session=True,
+        )
     try:
         while process.poll() is None:
             time.sleep(0.1)  # a wait in the system would not be interrupted

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM as a question that the loop asks at every step, so that a run stops where it can go on."""
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from types import FrameType
 
 from competition.console import errors
 
-STARTER = "TRAIN_PARENT_PID"  # the process that started this one and looks after it: when it is gone, this one stops
+STARTER = "TRAIN_PARENT_PID"  # set where that process started this one as a command, and looks after it
 PART = "TRAIN_PART"  # set where this one trains a fold of a run that its starter tells people of
 WAIT = "TRAIN_WAIT_SECONDS"  # set where a process that was lost may still be saving its state: how long its successor waits for it
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -20,20 +21,19 @@ class StopRequest:
         """agreed: given the signal that came here (0: none), that of the several processes that ask at the same step."""
         self.received: signal.Signals | None = None
         self.agreed, self.signal = agreed, 0
-        self.starter = int(os.environ.get(STARTER, "0"))
-        self.parent = self.starter if PART in os.environ else 0
+        self.is_part = PART in os.environ
         for number in SIGNALS:
             signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        if self.received is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.received = signal.Signals(number)
-        if not self.parent:
+        if not self.is_part:
             errors.print("stopping: saving the state first (once more to stop at once)", markup=False)
 
     def __call__(self) -> bool:
-        if self.starter and os.getppid() != self.starter:
+        if _left_alone():
             self.received = signal.SIGTERM
         self.signal = int(self.agreed(self.received or 0))
         return self.signal > 0
@@ -41,3 +41,10 @@ class StopRequest:
     @property
     def exit_code(self) -> int:
         return 128 + self.signal
+
+
+def _left_alone() -> bool:
+    """Whether the process that started this one, and looks after it, is gone."""
+    if starter := multiprocessing.parent_process():
+        return not starter.is_alive()
+    return STARTER in os.environ and os.getppid() != int(os.environ[STARTER])

@@ -1,7 +1,6 @@
 """Several folds at once, a process each: one log a fold, one display, and a fold that fails does not take the others along."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from competition.config import Config
 from competition.console import progress, say
+from competition.forked import import_ahead
 from competition.machines import Host, Lanes, Process, Tail, shared_out, start, visible_gpus
 from competition.processes import LAUNCHED
 from competition.stop import PART
@@ -43,6 +43,13 @@ def apart(config: Config, lanes: Lanes) -> bool:
     return lanes.at_once > 1 or (config.machine.engine == "ray" and config.optim.method == "train" and not LAUNCHED)
 
 
+def get_ready(config: Config, folds: int) -> None:
+    """Where so many folds will likely have processes of their own here, has what they import imported, beside what goes on."""
+    here = config.machine.engine == "local" and config.machine.parallel_folds != 1
+    if folds > 1 and here and config.optim.method == "train" and not LAUNCHED:
+        import_ahead()
+
+
 @dataclass(frozen=True)
 class Child:
     """A fold that is being trained, and the GPU that it was given, where there are several."""
@@ -63,25 +70,29 @@ def train_side_by_side(
     """
     waiting, running, failed, stopped = list(folds), list[Child](), dict[int, int](), False
     gpus = visible_gpus(lanes.gpus) if lanes.gpus > 1 and run.config.machine.engine == "local" else [""]
-    with progress(f"{len(folds)} folds", len(folds) * int(run.config.optim.epochs), "epochs") as advance:
-        while waiting or running:
-            if stop() and not stopped:
-                stopped, waiting = True, []
-                for child in running:
-                    child.process.terminate()
-            while waiting and len(running) < lanes.at_once:
-                seconds = share_of(end, len(waiting), lanes.at_once)
-                gpu = min(gpus, key=[child.gpu for child in running].count)
-                running.append(_started(script, run, waiting.pop(0), lanes, seconds, gpu))
-            for child in list(running):
-                code = child.process.poll()
-                for line in child.said():
-                    _show(line, advance)
-                if code is not None:
-                    running.remove(child)
-                if code:
-                    failed[child.fold] = code
-            time.sleep(0.1)
+    try:
+        with progress(f"{len(folds)} folds", len(folds) * int(run.config.optim.epochs), "epochs") as advance:
+            while waiting or running:
+                if stop() and not stopped:
+                    stopped, waiting = True, []
+                    for child in running:
+                        child.process.terminate()
+                while waiting and len(running) < lanes.at_once:
+                    seconds = share_of(end, len(waiting), lanes.at_once)
+                    gpu = min(gpus, key=[child.gpu for child in running].count)
+                    running.append(_started(script, run, waiting.pop(0), lanes, seconds, gpu))
+                for child in list(running):
+                    code = child.process.poll()
+                    for line in child.said():
+                        _show(line, advance)
+                    if code is not None:
+                        running.remove(child)
+                    if code:
+                        failed[child.fold] = code
+                time.sleep(0.1)
+    finally:  # where an error ends this process
+        for child in running:
+            child.process.terminate()
     return failed
 
 
@@ -92,12 +103,12 @@ def _started(script: Path, run: Run, fold: int, lanes: Lanes, seconds: float, gp
     flags |= {f"machine.{name}": getattr(machine, name.replace("-", "_")) for name in told}
     flags |= {"machine.fold-seconds": max(1.0, seconds)} if seconds < math.inf else {}
     switches = [*(["--machine.compile"] if machine.compile else []), "--machine.loggers", *machine.loggers]
-    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, str(script), "--recipe", str(run.directory / "config.toml"), "--name", run.config.name, *words, *switches]
+    flags = {"recipe": run.directory / "config.toml", "name": run.config.name} | flags
+    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))] + switches
     log = run.fold_directory(fold) / LOG
     said = Tail(log)
     environment = {PART: "1"} | ({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})
-    return Child(fold, start(machine, command, log, environment, lanes), said, gpu)
+    return Child(fold, start(machine, script, words, log, environment, lanes), said, gpu)
 
 
 def _show(line: str, advance: Callable[[int], None]) -> None:

@@ -11,7 +11,6 @@ epochs = 5
 
 import io
 import json
-import sys
 import time
 import tomllib
 from dataclasses import dataclass
@@ -187,9 +186,9 @@ def _run_trials(study: Study, held: Any, directory: Path, machine: MachineConfig
 
     def begin(trial: Any, step: int) -> None:
         recipe, log = directory / f"trial{trial.number}.toml", directory / f"trial{trial.number}.log"
-        command = [sys.executable, str(TRAIN), "--recipe", str(recipe), "--name", study.name, "--fold", _steps(study)[step], *flags]
+        words = ["--recipe", str(recipe), "--name", study.name, "--fold", _steps(study)[step], *flags]
         said = Tail(log)
-        running.append(Step(trial, step, start(machine, command, log, {}, lanes), said))
+        running.append(Step(trial, step, start(machine, TRAIN, words, log, {}, lanes), said))
 
     try:
         while running or (left > 0 and not code):

@@ -8,14 +8,15 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+
+from tests.patience import PATIENCE_SECONDS, until
 
 # looked for, not imported: it would stay in the process that runs all other tests
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="the extra `ray` is not installed")
@@ -26,16 +27,8 @@ FOLDS = ["--fold", "0,1", "--folds.count", "2", "--model.backbone", "small/resne
 FOLDS += ["--machine.save-seconds", "0", "--machine.device", "cpu", "--machine.no-audit"]
 BY_RAY = ["--machine.engine", "ray"]
 MARK = "RAY_TMPDIR"  # its value names the processes of a Ray, and all that they start
-PATIENCE_SECONDS = 240
 
 Environment = dict[str, str]
-
-
-def until(ready: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not ready():
-        assert time.monotonic() < end, f"waited in vain: {what}"
-        time.sleep(0.05)
 
 
 def processes(environment: Environment, *parts: str) -> list[psutil.Process]:

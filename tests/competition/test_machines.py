@@ -4,21 +4,13 @@ import sys
 from pathlib import Path
 
 from competition.config import MachineConfig
-from competition.machines import Host, Tail, cores, hosts_of, start_here
+from competition.machines import Host, Tail, cores, hosts_of
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 def test_this_machine_is_the_only_one() -> None:
     assert hosts_of(MachineConfig(), 2) == [Host(cores(), 2)]
-
-
-def test_a_command_has_the_place_and_the_environment_and_its_words_are_added(tmp_path: Path) -> None:
-    log = tmp_path / "new" / "log"
-    says = "import os; print(os.getcwd(), os.environ['TRAIN_PARENT_PID'], os.environ['MORE'])"
-    for more in ("one", "two"):
-        assert start_here([sys.executable, "-c", says], log, {"MORE": more}, tmp_path).wait(timeout=60) == 0
-    assert log.read_text().splitlines() == [f"{tmp_path} {os.getpid()} {more}" for more in ("one", "two")]
 
 
 def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:
