@@ -17,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from competition.config import ModelConfig
 from competition.errors import choose
@@ -146,6 +147,11 @@ def build(
     if hooked:  # not wrapped: the weights keep their names
         network.get_submodule(last).register_forward_pre_hook(several_dropouts(drop, drop_samples))
     return network
+
+
+def has_batch_norm(backbone: str, spec: InputSpec) -> bool:
+    """Whether the network normalises by the statistics of batches."""
+    return any(isinstance(part, _BatchNorm) for part in build(backbone, 1, spec).modules())
 
 
 def network_of(model: ModelConfig, outputs: int, spec: InputSpec, numbers: int = 0) -> nn.Module:

@@ -18,7 +18,7 @@ from competition.settings import read_recipe, validated
 from competition.symmetry import symmetry_of
 from competition.tabular import chosen
 from models.augment import pipeline
-from models.backbones import InputSpec, build, check_weights, input_spec, only_px, split_name, why_no_pretrained
+from models.backbones import InputSpec, build, check_weights, has_batch_norm, input_spec, only_px, split_name, why_no_pretrained
 from models.batches import chances_of
 from models.device import amp_of, device_of, threads_of
 from models.losses import class_weights, loss_for
@@ -174,8 +174,11 @@ def _how(config: Config, contest: Competition, reasons: list[Reason]) -> Config:
             epochs = int(np.clip(round((effort.seen if scratch else effort.seen / 3) / rows), least, most))
             reasons.append(Reason("epochs", str(epochs), f"{rows:,} training images, {whence}"))
     if lr == "auto":
-        lr = float(f"{_rate(optim.optimizer, scratch) * (int(batch) / 64) ** 0.5:.2g}")
-        reasons.append(Reason("learning rate", str(lr), f"{optim.optimizer} {whence}, batch {batch}"))
+        normed = not scratch and has_batch_norm(
+            config.model.backbone, input_spec(config.model.backbone, size_px, int(config.data.channels))
+        )
+        lr = float(f"{_rate(optim.optimizer, scratch, normed) * (int(batch) / 64) ** 0.5:.2g}")
+        reasons.append(Reason("learning rate", str(lr), f"{optim.optimizer} {whence}{', with batch norm' * normed}, batch {batch}"))
     if strength == "auto":
         strength = "light" if size_px <= 16 else effort.strength
         reasons.append(Reason("augmentation", strength, f"{size_px} px"))
@@ -325,8 +328,8 @@ def _backbone(side: int, weights: str, device: torch.device, effort: Effort, pro
     return large, f"images of {side} px, on {device.type}"
 
 
-def _rate(optimizer: str, scratch: bool) -> float:
-    """A rate that is rarely wrong for batch 64."""
+def _rate(optimizer: str, scratch: bool, normed: bool) -> float:
+    """A rate that is rarely wrong for batch 64. normed: by batch norm, with which pretrained weights bear a higher one."""
     if optimizer.startswith(("sgd", "momentum", "nesterov")):
         return 0.05 if scratch else 0.01
-    return 3e-3 if scratch else 5e-4
+    return 3e-3 if scratch else 1.4e-3 if normed else 5e-4

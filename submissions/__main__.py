@@ -256,12 +256,13 @@ def blend_runs(
     """
     from competition.console import say, table
     from competition.load import load
+    from folds.alike import correlations
     from folds.errors import FoldError
     from folds.run import read_run
     from folds.scores import shared_rows
     from submissions.assemble import assemble, settle_blend, trials_of
     from submissions.blend import blends_for
-    from submissions.choose_blend import AUTO, correlations
+    from submissions.choose_blend import AUTO
     from submissions.errors import SubmissionError
 
     named = [read_run(run) for run in dict.fromkeys(runs)]
@@ -270,7 +271,7 @@ def blend_runs(
     contest = load(named[0].config.competition)
     blending = settle_blend(named, contest, blend)
     oofs = shared_rows({run.name: run.oof(contest.task) for run in named})
-    alike = correlations(oofs, contest.task)
+    alike = correlations(oofs)
     places = [str(place) for place in range(1, len(named) + 1)]
     rows = [
         [place, name, f"{blending.scores[name]:.5f}", *(f"{value:.3f}" for value in alike.loc[name])]

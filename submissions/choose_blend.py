@@ -107,14 +107,6 @@ def settle(trials: list[Trial], asked: str) -> tuple[Trial, str]:
     return of[EQUAL], f"blend {name}: its gain over equal weights, {trial.gain} out of fold, may be chance; equal weights are used"
 
 
-def correlations(oofs: Mapping[str, pd.DataFrame], task: Task) -> pd.DataFrame:
-    """T x T: how alike the runs' predictions are, Pearson's correlation of all cells about their column's mean."""
-    _, stack = aligned(oofs, task)
-    cells = (stack - stack.mean(axis=1, keepdims=True)).reshape(len(stack), -1)
-    lengths = np.maximum(np.linalg.norm(cells, axis=1), 1e-12)
-    return pd.DataFrame(cells @ cells.T / np.outer(lengths, lengths), index=list(oofs), columns=list(oofs))
-
-
 def _exchanged(stack: np.ndarray) -> Iterator[np.ndarray]:
     """Tables of which in each row it is chance which run said what: equal weights stay what they are, and no run is better than another.
 

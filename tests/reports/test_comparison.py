@@ -3,13 +3,10 @@
 import json
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from competition.config import CompetitionConfig
 from competition.errors import CompetitionError
-from reports.alike import correlation
 from reports.compare import write_comparison
 from reports.errors import ReportError
 from reports.leaderboard import write_leaderboard
@@ -87,12 +84,3 @@ def test_an_unknown_competition_names_the_nearest(tmp_path: Path) -> None:
     made_run(tmp_path / "runs", made_competition("binary"))
     with pytest.raises(CompetitionError, match="unknown competition 'smal-binary': perhaps 'small-binary'"):
         write_leaderboard("smal-binary", tmp_path / "runs")
-
-
-def test_correlations_are_known() -> None:
-    generator = np.random.default_rng(0)
-    one = pd.DataFrame(generator.normal(size=(50, 2)), index=[f"r{row}" for row in range(50)])
-    assert correlation(one, one.iloc[::-1] * 3 + 1) == pytest.approx(1)
-    assert correlation(one, -one) == pytest.approx(-1)
-    assert np.isnan(correlation(one, one.rename(index=lambda name: f"other {name}")))
-    assert np.isnan(correlation(one, one * 0))

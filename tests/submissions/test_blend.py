@@ -13,7 +13,7 @@ from competition.metrics import score
 from competition.tables import as_table
 from competition.task import KINDS, Kind
 from submissions.blend import BLENDS, blend, fitted
-from submissions.choose_blend import AUTO, EQUAL, correlations, settle, try_blends
+from submissions.choose_blend import AUTO, EQUAL, settle, try_blends
 from submissions.errors import SubmissionError
 from tests.builders import make_competition, make_probs, make_table
 
@@ -144,14 +144,6 @@ def test_rows_of_one_fold_are_parted_all_the_same() -> None:
     competition, tables, fold_of = informed("binary", 100, (0.3, 5.0))
     trial = try_blends(tables, competition, fold_of * 0, None, ["greedy"])[0]
     assert trial.values[0] > 0.9
-
-
-def test_correlations_are_those_of_the_cells() -> None:
-    _, tables, _ = informed("regression", 300, (0.5, 0.5))
-    found = correlations({**tables, "again": tables["one"]}, make_competition("regression").task)
-    expected = np.corrcoef(tables["one"].to_numpy().ravel(), tables["two"].to_numpy().ravel())[0, 1]
-    assert found.loc["one", "two"] == pytest.approx(expected, abs=1e-6)
-    assert found.loc["one", "again"] == pytest.approx(1)
 
 
 def test_a_blend_that_does_not_fit_is_refused() -> None:
