@@ -75,7 +75,7 @@ EFFORTS = {
 }
 PLANNED = ("data.size_px", "optim.epochs", "optim.batch", "optim.lr", "augment.strength", "augment.symmetry")  # what a budget may change
 SMALLER_PX = (96, 64, 48)
-ENOUGH_EPOCHS = (8, 3)  # from scratch, and from pretrained weights: rather smaller images than fewer
+ENOUGH_EPOCHS = (8, 2)  # from scratch, and from pretrained weights: rather smaller images than fewer
 TRAINED_SHARE = 0.75  # of the time; the rest is for starting, augmentation and validation
 PROBED = "small/pixels"  # where there are no pretrained weights to probe
 PROBED_PX = 96  # to what smaller images are enlarged where there are
