@@ -53,6 +53,13 @@ def sized(contest: Competition, size_px: int, channels: int = 3) -> Competition:
     return replace(contest, images=ArrayImages(keys, pixels))
 
 
+def weights_of(backbone: str, where: Path) -> str:
+    """A file of weights of that backbone."""
+    path = where / "weights.safetensors"
+    save_file(build(backbone, 3, input_spec(backbone)).state_dict(), path)
+    return str(path)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_but_the_machines_settings_stays_auto(kind: Kind) -> None:
     contest = make_competition(kind)
@@ -202,6 +209,15 @@ def test_chosen_numbers_are_sensible_for_few_and_many_rows(train_rows: int) -> N
         assert 1e-5 < float(optim.lr) < 0.2
 
 
+@pytest.mark.parametrize(("backbone", "lr"), [("timm/test_resnet", 0.0014), ("timm/test_efficientnet_ln", 0.0005)])
+def test_pretrained_weights_bear_a_higher_rate_with_batch_norm(backbone: str, lr: float, tmp_path: Path) -> None:
+    weights = weights_of(backbone, tmp_path)
+    asked = config({"optim": {"batch": 64}, "model": {"backbone": backbone, "weights": weights}})
+    settled, reasons = resolve(asked, make_competition())
+    assert settled.optim.lr == lr
+    assert any(reason.what == "learning rate" and ("with batch norm" in reason.why) == (lr > 0.001) for reason in reasons)
+
+
 def test_the_plan_names_what_is_about_to_be_done() -> None:
     contest = make_competition()
     settled = prepare(config(), contest)[0]
@@ -242,9 +258,7 @@ def test_more_effort_shows_more_pixels_more_often(tmp_path: Path) -> None:
 
 
 def test_a_probe_of_small_images_enlarges_them_for_a_pretrained_backbone(tmp_path: Path) -> None:
-    weights = tmp_path / "w.safetensors"
-    save_file(build("timm/test_resnet", 3, input_spec("timm/test_resnet")).state_dict(), weights)
-    asked = {"optim": {"method": "probe"}, "model": {"backbone": "timm/test_resnet", "weights": str(weights)}}
+    asked = {"optim": {"method": "probe"}, "model": {"backbone": "timm/test_resnet", "weights": weights_of("timm/test_resnet", tmp_path)}}
     assert resolve(config(asked), make_competition())[0].data.size_px == PROBED_PX
 
 
