@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help submission test format lint types pytest chromium slow labs-quick clean
+.PHONY: help submission test format lint types pytest chromium slow soak labs-quick clean
 
 help:
 	@echo "make submission   train all folds of the embedded competition, predict, write and check a submission"
 	@echo "make test         ruff, pyright and pytest"
 	@echo "make slow         the tests that take a minute or more: kills at random moments, lost workers of a cluster, OpenVINO, a packed notebook"
+	@echo "make soak         an hour of training, killing, resuming and predicting at random: docs/reliability.md"
 	@echo "make labs-quick   the five labs of docs/labs.md with a few steps each, on made pictures: some minutes"
 	@echo "make format | lint | types | pytest | clean"
 
@@ -48,6 +49,9 @@ chromium:
 
 slow: $(VENV)/ready
 	$(BIN)/python -m pytest -m slow
+
+soak: $(VENV)/ready
+	$(BIN)/python -m tests.soak
 
 labs-quick: $(VENV)/ready
 	$(BIN)/python -m benchmarks.labs
