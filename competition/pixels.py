@@ -140,9 +140,11 @@ def read_beside(files: Files, path: str, header: Sequence[str], span: Span, head
     before, after = span.first, len(header) - span.last
     names = [name.strip() for name in (*header[: span.first], *header[span.last :])]
     rows = [row.split(b",") for row in _row_ends(files, path, before, after)][int(headed) :]
-    columns = [[cell.decode("utf-8", "replace").strip().strip('"') for cell in column] for column in zip(*rows, strict=True)]
     if not names:
         return pd.DataFrame(index=range(len(rows)))
+    if torn := next((place for place, row in enumerate(rows, 1) if len(row) != before + after), None):
+        raise CompetitionError(f"{path}: row {torn} is cut: it has fewer cells than the header. Download the table again")
+    columns = [[cell.decode("utf-8", "replace").strip().strip('"') for cell in column] for column in zip(*rows, strict=True)]
     return pd.DataFrame(dict(zip(names, columns or [[] for _ in names], strict=True)), dtype="str")
 
 
