@@ -11,6 +11,7 @@ import re
 import struct
 import warnings
 import zlib
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ LFS = b"version https://git-lfs"
 TIFF = (b"II*\0", b"MM\0*")
 END_OF_JPEG, END_OF_PNG = b"\xff\xd9", b"IEND\xaeB`\x82"
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+MOST_PX_A_BYTE = 1024  # of a JPEG: a block of 64 takes a bit at the least
 PNG_GREY, PNG_RGB = 0, 2
 PNG_HEADER_BYTES = 33
 PILLOWS_WARNINGS = ("ignore", None, Warning, re.compile("PIL"), 0)  # as the list of filters has it
@@ -97,6 +99,9 @@ def _decode_jpeg(content: bytes, key: str, at_least: int | None) -> np.ndarray:
     shape = _jpeg_shape(content)
     if shape is None or shape.channels == 4:
         return _decode_by_pillow(content, key)
+    if shape.height * shape.width > MOST_PX_A_BYTE * len(content):
+        what = f"{shape.width:,} x {shape.height:,} px do not fit into {len(content):,} bytes"
+        raise _bad(key, f"the image is cut or damaged: {what}")
     reduced = {
         8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
         4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
@@ -176,7 +181,9 @@ def _decode_by_pillow(content: bytes, key: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
-            return _eight_bits(ImageOps.exif_transpose(image), key)
+            with suppress(Exception):  # an EXIF that is none tells of no turn, and the pixels are whole
+                image = ImageOps.exif_transpose(image)
+            return _eight_bits(image, key)
     except CompetitionError:
         raise
     except Image.UnidentifiedImageError:

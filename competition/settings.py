@@ -150,3 +150,5 @@ def _read_toml(path: Path) -> Tree:
         raise CompetitionError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CompetitionError(f"{path}: is no TOML: {error}") from None
+    except RecursionError:
+        raise CompetitionError(f"{path}: is no TOML: too many brackets in each other") from None

@@ -147,8 +147,10 @@ def read_delimited(files: Files, path: str, index: ImageIndex) -> Table | None:
     content = _unpacked(files.read(path), path) if packed else b""
     head = content[:HEAD_BYTES] if packed else files.head(path, HEAD_BYTES)
     lines = [line for line in head.decode(encoding_of(head), "replace").splitlines() if line.strip()][: LOOKED_AT_ROWS + 1]
-    if not lines:
+    if not lines and path.lower().endswith(".txt"):
         return None
+    if not lines:
+        raise CompetitionError(f"{path}: is empty")
     if wrong := next((wrong for begin, wrong in NO_TABLES.items() if head.lstrip()[:32].lower().startswith(begin)), ""):
         raise CompetitionError(f"{path}: {wrong}")
     delimiter = _delimiter(lines, path)
@@ -207,9 +209,7 @@ def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[s
     try:
         frame = _parsed(content, delimiter, encoding, names)
     except (pd.errors.ParserWarning, pd.errors.ParserError):
-        header, width = _header_and_width(content.decode(encoding), path, delimiter, names)
-        beyond = [f"Unnamed: {place}" for place in range(len(header), width)]
-        frame = _parsed(content, delimiter, encoding, [*header, *beyond], headed=names is None).iloc[:, : len(header)]
+        frame = _without_empty_cells_beyond(content.decode(encoding), path, delimiter, names)
     except ValueError as error:  # EmptyDataError too
         raise CompetitionError(f"{path}: cannot be read as a table: {error}") from None
     if len(frame.columns) > 1 and (frame.iloc[:, 0] == "").any():
@@ -220,13 +220,15 @@ def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[s
     return frame.rename(columns={name: "" if name.startswith("Unnamed: ") else name.strip() for name in frame.columns})
 
 
-def _header_and_width(text: str, path: str, delimiter: str, names: Sequence[str] | None) -> tuple[list[str], int]:
-    """The columns' names, and how many cells the longest row has, where all cells beyond the header are empty.
+def _without_empty_cells_beyond(text: str, path: str, delimiter: str, names: Sequence[str] | None) -> pd.DataFrame:
+    """The cells of a table some of whose rows are longer than its header, where all cells beyond it are empty.
 
     Raises: CompetitionError that names the line of a cell beyond the header, or else a quote that is never closed.
     """
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    width, begin, header = 0, 1, list(names) if names else None
+    told = re.sub(r"[ \t]+", " ", text) if delimiter == " " else text
+    lines = csv.reader(io.StringIO(told, newline=""), delimiter=delimiter, skipinitialspace=True)
+    begin = last = 1
+    longest, header, rows = 0, list(names) if names else None, []
     try:
         for row in lines:
             if header is None and any(cell.strip() for cell in row):
@@ -236,12 +238,14 @@ def _header_and_width(text: str, path: str, delimiter: str, names: Sequence[str]
                     f"{path}: line {begin} has {len(row)} cells, and the header {len(header)}: a cell that holds "
                     f"{delimiter!r} needs quotes, and the header has to be the first line"
                 )
-            width, last, begin = max(width, len(row)), begin, lines.line_num + 1
+            elif header is not None and row:
+                rows.append([*row[: len(header)], *[""] * (len(header) - len(row))])
+            longest, last, begin = max(longest, len(row)), begin, lines.line_num + 1
     except csv.Error:
         last = begin
-    if header is None or width <= len(header):
+    if header is None or longest <= len(header):
         raise CompetitionError(f"{path}: cannot be read from line {last} on: {OPEN_QUOTE}")
-    return header, width
+    return pd.DataFrame(rows, columns=header, dtype="str")
 
 
 def _encoding_of_whole(content: bytes) -> str:
@@ -261,8 +265,7 @@ def _with_points(cells: pd.Series) -> pd.Series:
     return cells
 
 
-def _parsed(content: bytes, delimiter: str, encoding: str, names: Sequence[str] | None, headed: bool = False) -> pd.DataFrame:
-    """headed: whether the first line is a header though the names are given."""
+def _parsed(content: bytes, delimiter: str, encoding: str, names: Sequence[str] | None) -> pd.DataFrame:
     spaces = re.sub(rb"[ \t]+", b" ", content) if delimiter == " " else content
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas would drop the cells beyond the header
@@ -274,7 +277,7 @@ def _parsed(content: bytes, delimiter: str, encoding: str, names: Sequence[str] 
             na_filter=False,
             skipinitialspace=True,
             index_col=False,
-            header=0 if headed else None if names else "infer",
+            header=None if names else "infer",
             names=list(names) if names else None,
         )
 
