@@ -18,6 +18,7 @@ from competition.text_tables import Tables
 NO_LABEL = frozenset(["nan", "na", "n/a", "#n/a", "null", "none", "missing", "-", "?"])  # where all other labels are numbers
 TRUTH = {"false": "0", "true": "1"}
 BRACKETS = re.compile(r"\[.*\]")
+MOST_DIGITS = 300
 MOST_NAMES = 20_000  # rows of a table of names
 STYLES: tuple[Callable[[str], str], ...] = (str.lower, str.upper, str.capitalize, str.title)
 BAR = "|"
@@ -129,4 +130,4 @@ def _number(name: str) -> int | None:
     if value is not None:
         return int(value) if value == int(value) else None
     found = re.findall(r"\d+", name)
-    return int(found[0]) if len(found) == 1 else None
+    return int(found[0]) if len(found) == 1 and len(found[0]) <= MOST_DIGITS else None

@@ -21,6 +21,7 @@ from competition.errors import CompetitionError
 from competition.files import Files
 
 FEWEST_PIXELS = 16
+LONGEST_PIXEL = 9  # digits, zeros before them counted
 BLOCK_BYTES = 8 * 2**20  # what is parsed at once: holds the longest row
 
 
@@ -73,7 +74,7 @@ class PixelColumns:
     def _at(self, key: str) -> tuple[PixelTable, int]:
         path, _, row = key.rpartition("#")
         table = self.tables.get(path)
-        if table is None or not row.isdigit() or int(row) >= table.rows:
+        if table is None or not row.isdecimal() or int(row) >= table.rows:
             raise CompetitionError(f"there is no image {key!r}")
         return table, int(row)
 
@@ -132,7 +133,7 @@ def pixel_names(columns: int) -> list[str] | None:
 
 
 def _are_pixels(values: Sequence[str]) -> bool:
-    return all(value.isdigit() and int(value) <= 255 for value in values) and max(map(int, values)) > 1
+    return all(value.isdecimal() and len(value) <= LONGEST_PIXEL and int(value) <= 255 for value in values) and max(map(int, values)) > 1
 
 
 def read_beside(files: Files, path: str, header: Sequence[str], span: Span, headed: bool = True) -> pd.DataFrame:
