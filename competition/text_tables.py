@@ -161,8 +161,7 @@ def read_delimited(files: Files, path: str, index: ImageIndex) -> Table | None:
     names = names_without_header(rows[0], rows[1:-1] or rows[1:], path, index)
     header, below = names or rows[0], rows[0 if names else 1 :]
     below = [row for row in below[:-1] or below if len(row) == len(header)]
-    if twice := repeated(name.strip() for name in header if name.strip()):
-        raise CompetitionError(f"{path}: columns are called the same: {examples(twice)}. Rename or delete all but one")
+    _refuse_twins(header, path)
     span = pixel_span(header, below)
     if span and delimiter == "," and not packed and _plain(below, span):
         if encoding_of(head).startswith("utf-16"):
@@ -217,7 +216,15 @@ def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[s
     if delimiter == ";":
         frame = frame.apply(_with_points)
     # pandas names a column without a name "Unnamed: 0"; the file's own spelling is wanted.
-    return frame.rename(columns={name: "" if name.startswith("Unnamed: ") else name.strip() for name in frame.columns})
+    frame = frame.rename(columns={name: "" if name.startswith("Unnamed: ") else name.strip() for name in frame.columns})
+    _refuse_twins(list(frame.columns), path)
+    nameless = (frame.columns == "").nonzero()[0][1:]  # none is ever used; one is kept, which may number the rows
+    return frame.iloc[:, [place for place in range(len(frame.columns)) if place not in set(nameless)]] if len(nameless) else frame
+
+
+def _refuse_twins(names: Sequence[str], path: str) -> None:
+    if twice := repeated(name.strip() for name in names if name.strip()):
+        raise CompetitionError(f"{path}: columns are called the same: {examples(twice)}. Rename or delete all but one")
 
 
 def _without_empty_cells_beyond(text: str, path: str, delimiter: str, names: Sequence[str] | None) -> pd.DataFrame:
@@ -306,8 +313,7 @@ def read_parquet(files: Files, path: str, index: ImageIndex) -> Table | None:
         read = parquet.read_table(pa.py_buffer(files.read(path)))
     except (pa.ArrowException, OSError) as error:
         raise CompetitionError(f"{path}: cannot be read as parquet: {error}") from None
-    if twice := repeated(read.column_names):
-        raise CompetitionError(f"{path}: columns are called the same: {examples(twice)}. Rename or delete all but one")
+    _refuse_twins(read.column_names, path)
     if read.num_columns > MOST_COLUMNS:
         raise CompetitionError(f"{path}: is no table of labels, it has {read.num_columns:,} columns; pixels are read from CSV")
     columns = {name: [text_of(value) for value in read.column(name).to_pylist()] for name in read.column_names}

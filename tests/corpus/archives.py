@@ -56,13 +56,13 @@ def prefixed(prefix: str) -> bytes:
 def packed(method: int, content: Tree | None = None) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as written:
-        for name, data in (content or made()).items():
+        for name, data in (made() if content is None else content).items():
             written.writestr(name, data)
     return file.getvalue()
 
 
 def nested(depth: int) -> Tree:
-    content = in_folder("train")
+    content: Tree = in_folder("train")
     for _ in range(depth):
         content = {"train.zip": archive(content)}
     return without("train/") | content
@@ -116,7 +116,7 @@ TOP: dict[str, tuple[str, bytes, Right | str]] = {  # what is opened itself
     "a picture": ("c.png", b"\x89PNG", r"c.png: is neither a directory nor an archive"),
     "a hard link in a tar": (
         "c.tar",
-        tarred({n: d for n, d in made().items() if n != "train/a8.png"}, links={"train/a8.png": (tarfile.LNKTYPE, "train/a7.png")}),
+        tarred(without("train/a8"), links={"train/a8.png": (tarfile.LNKTYPE, "train/a7.png")}),
         Right(reds={**{f"a{n}": 10 * n for n in range(8)}, "a8": 70}),
     ),
     "a link out of a tar": (

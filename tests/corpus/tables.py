@@ -129,6 +129,11 @@ TABLES: dict[str, Case] = {
         lambda: made("\n".join([",id,label", *(f"{place},{line}" for place, line in enumerate(LINES[1:]))])),
         Right(),
     ),
+    "two columns without a name": (
+        lambda: made("\n".join(["id,label,,", *(line + ",," for line in LINES[1:])])),
+        Right(),
+    ),
+    "two columns without a name, and no labels": (lambda: made("x,,\n1,2,3\n"), r"no labels were found"),
     "a header in capitals": (lambda: made(changed("id,label", "ID,LABEL")), Right()),
     "one column": (lambda: made("id\n" + "\n".join(LABELS)), r"no labels were found|there are no labels|no column of labels"),
     "an empty table": (lambda: made(""), r"no labels were found.*'sample_submission.csv'"),
