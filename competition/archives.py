@@ -3,11 +3,13 @@
 import bz2
 import gzip
 import lzma
+import os
 import tarfile
 import tempfile
 import weakref
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from io import BufferedReader, RawIOBase
 from pathlib import Path
@@ -80,28 +82,34 @@ class DiskFolder:
         self.names = names
 
     def read(self, name: str) -> bytes:
-        try:
+        with self._telling(name):
             return (self.root / name).read_bytes()
-        except OSError as error:
-            raise CompetitionError(f"{self.root / name}: cannot be read: {error.strerror}") from None
 
     def head(self, name: str, most: int) -> bytes:
-        with (self.root / name).open("rb") as file:
+        with self._telling(name), (self.root / name).open("rb") as file:
             return file.read(most)
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        with (self.root / name).open("rb") as file:
+        with self._telling(name), (self.root / name).open("rb") as file:
             yield from iter(partial(file.read, CHUNK_BYTES), b"")
 
     def size(self, name: str) -> int:
-        return (self.root / name).stat().st_size
+        return self._status(name).st_size
 
     def stamp(self, name: str) -> tuple[int, int]:
+        status = self._status(name)
+        return status.st_size, status.st_mtime_ns
+
+    def _status(self, name: str) -> os.stat_result:
+        with self._telling(name):
+            return (self.root / name).stat()
+
+    @contextmanager
+    def _telling(self, name: str) -> Iterator[None]:
         try:
-            status = (self.root / name).stat()
+            yield
         except OSError as error:
             raise CompetitionError(f"{self.root / name}: cannot be read: {error.strerror}") from None
-        return status.st_size, status.st_mtime_ns
 
     def inner(self, name: str) -> Span:
         return FileSpan(self.root / name)
@@ -137,9 +145,13 @@ class _Stream(RawIOBase):
 def open_tar(span: Span, where: str) -> Folder:
     try:
         with tarfile.open(fileobj=cast(IO[bytes], BufferedReader(_Stream(span))), mode="r:") as tar:
-            places = {
-                member.name.removeprefix("./"): (member.offset_data, member.size, int(member.mtime)) for member in tar if member.isreg()
-            }
+            places: dict[str, tuple[int, int, int]] = {}
+            for member in tar:
+                name = member.name.removeprefix("./")
+                if member.isreg():
+                    places[name] = member.offset_data, member.size, int(member.mtime)
+                elif member.islnk() and (linked := places.get(member.linkname.removeprefix("./"))):
+                    places[name] = linked  # the second name of a file
     except tarfile.TarError as error:
         raise CompetitionError(f"{where}: cannot be read as a tar ({error}): download it again") from None
     return SpanFolder(span, where, places)
@@ -158,7 +170,6 @@ def open_7z(span: Span, where: str) -> Folder:
     """A 7z packs files together, so it has no random access either: it is unpacked once into a temporary directory."""
     try:
         import py7zr
-        import py7zr.exceptions
     except ImportError:
         raise CompetitionError(
             f"{where}: 7z archives need the package py7zr (pip install 'podium[archives]'), or unpack it beside"
@@ -169,7 +180,10 @@ def open_7z(span: Span, where: str) -> Folder:
             if archive.needs_password():
                 raise CompetitionError(f"{where}: is encrypted: unpack it with its password first")
             archive.extractall(path=directory)  # noqa: S202 - py7zr refuses paths that lead out of the directory
-    except (py7zr.exceptions.ArchiveError, lzma.LZMAError, EOFError, OSError) as error:
+    except CompetitionError:
+        rmtree(directory, ignore_errors=True)
+        raise
+    except Exception as error:  # py7zr raises whatever comes on damaged bytes
         rmtree(directory, ignore_errors=True)
         raise CompetitionError(f"{where}: cannot be read as 7z ({error}): download it again") from None
     folder = DiskFolder(directory, [path.relative_to(directory).as_posix() for path in sorted(directory.rglob("*")) if path.is_file()])

@@ -8,6 +8,7 @@ Legend: H height, W width, C channels.
 """
 
 import io
+import math
 
 import numpy as np
 
@@ -21,9 +22,14 @@ def read_npy(content: bytes, key: str) -> np.ndarray:
 
     Raises: CompetitionError for a file that is cut, holds objects (which could run anything), or is no image.
     """
+    shape = npy_shape(content)
+    if shape and math.prod(shape) > len(content):  # an element takes a byte at the least
+        raise CompetitionError(
+            f"image {key!r}: the array is cut: {' x '.join(map(str, shape))} values do not fit into {len(content):,} bytes"
+        )
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # numpy raises whatever comes on damaged bytes
         raise CompetitionError(f"image {key!r}: the array cannot be read ({error})") from None
     return as_image(array, key)
 
@@ -35,7 +41,7 @@ def npy_shape(head: bytes) -> tuple[int, int, int] | None:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         return _height_width_channels(read(file)[0])
-    except ValueError:
+    except Exception:  # numpy raises whatever comes on damaged bytes
         return None
 
 

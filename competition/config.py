@@ -8,9 +8,10 @@ import hashlib
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
+import pydantic_core
 import tyro
 from pydantic import Field
 
@@ -38,6 +39,14 @@ class Section(pydantic.BaseModel):
     """Frozen; an unknown key and a number that is not finite are errors."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @pydantic.field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, field: pydantic.ValidationInfo) -> Any:
+        """pydantic would take true for 1."""
+        if isinstance(value, bool) and cls.model_fields[str(field.field_name)].annotation is not bool:
+            raise pydantic_core.PydanticCustomError("true_false", "true and false do not fit here")
+        return value
 
 
 class CompetitionConfig(Section):
@@ -76,7 +85,7 @@ class FoldsConfig(Section):
     """Rows that stay together: a column of the label table, a .csv of id,group, or none; auto: what was detected."""
     column: str = ""
     """For time and column: the column of the label table."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Which cut. Runs with several seeds are a repeated cross-validation; predict.py RUN RUN averages them."""
 
 

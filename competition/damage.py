@@ -16,7 +16,7 @@ from competition.images import FileImages, ImageSource
 
 SIZES_SECONDS, READ_SECONDS = 0.03, 0.05
 STRIDE = 997  # a prime: neighbours in a folder are looked at one after the other only where there are few
-START_OF_SCAN = 0xDA
+START_OF_SCAN = b"\xda"
 NO_MARKER = re.compile(rb"\xff[\x02-\xbf\xf0-\xfd]")  # in the data of a scan 0xFF is followed by 0, a restart or the next segment
 
 
@@ -72,14 +72,14 @@ def what_is_wrong(content: bytes) -> str:
 
         try:
             Image.open(io.BytesIO(content)).verify()
-        except (OSError, SyntaxError, ValueError) as error:
+        except Exception as error:  # Pillow raises whatever comes on damaged bytes
             return f"the PNG is cut or damaged ({error})"
     return ""
 
 
 def _broken_scan(content: bytes) -> bool:
     place = 2
-    while content[place : place + 1] == b"\xff" and content[place + 1] != START_OF_SCAN:
+    while content[place : place + 1] == b"\xff" and content[place + 1 : place + 2] != START_OF_SCAN:
         place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
     end = content.find(END_OF_JPEG, place)
     return NO_MARKER.search(content, place + 2, end if end >= 0 else len(content)) is not None

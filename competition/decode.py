@@ -7,8 +7,11 @@ cv2 is used where it is fast and right (8-bit JPEG and PNG, grey or colour), Pil
 """
 
 import io
+import re
 import struct
+import warnings
 import zlib
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +25,10 @@ LFS = b"version https://git-lfs"
 TIFF = (b"II*\0", b"MM\0*")
 END_OF_JPEG, END_OF_PNG = b"\xff\xd9", b"IEND\xaeB`\x82"
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+MOST_PX_A_BYTE = 1024  # of a JPEG: a block of 64 takes a bit at the least
 PNG_GREY, PNG_RGB = 0, 2
+PNG_HEADER_BYTES = 33
+PILLOWS_WARNINGS = ("ignore", None, Warning, re.compile("PIL"), 0)  # as the list of filters has it
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -68,13 +74,14 @@ def shape_of(head: bytes) -> Shape | None:
         return Shape(*shape) if shape else None
     from PIL import Image
 
+    _hush_pillow()
     try:
         with Image.open(io.BytesIO(head)) as image:
             if image.mode == "P":
                 image.load()  # which colours of a palette are used, the pixels tell
             grey = image.mode in ("1", "L", "LA", "F", "I", *SIXTEEN_BITS) or (image.mode == "P" and _grey_palette(image))
             return Shape(image.height, image.width, 1 if grey else 3)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # Pillow raises whatever comes on damaged bytes
         return None
 
 
@@ -92,6 +99,9 @@ def _decode_jpeg(content: bytes, key: str, at_least: int | None) -> np.ndarray:
     shape = _jpeg_shape(content)
     if shape is None or shape.channels == 4:
         return _decode_by_pillow(content, key)
+    if shape.height * shape.width > MOST_PX_A_BYTE * len(content):
+        what = f"{shape.width:,} x {shape.height:,} px do not fit into {len(content):,} bytes"
+        raise _bad(key, f"the image is cut or damaged: {what}")
     reduced = {
         8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
         4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
@@ -99,7 +109,7 @@ def _decode_jpeg(content: bytes, key: str, at_least: int | None) -> np.ndarray:
     }
     fits = [flags for times, flags in reduced.items() if at_least and min(shape.height, shape.width) >= times * at_least]
     grey, colour = fits[0] if fits else (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR_RGB)
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), grey if shape.channels == 1 else colour)
+    pixels = _by_cv2(content, grey if shape.channels == 1 else colour)
     if pixels is None:
         return _decode_by_pillow(content, key)
     if pixels.ndim == 2:
@@ -107,15 +117,27 @@ def _decode_jpeg(content: bytes, key: str, at_least: int | None) -> np.ndarray:
     return pixels if colour == cv2.IMREAD_COLOR_RGB else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
+def _by_cv2(content: bytes, flags: int) -> np.ndarray | None:
+    """What cv2 makes of an image file; None where it cannot, or the image has more pixels than it allows."""
+    import cv2
+
+    try:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:
+        return None
+
+
 def _decode_png(content: bytes, key: str) -> np.ndarray:
     import cv2
 
     kinds = _png_chunks(content, key)
+    if content[12:16] != b"IHDR" or len(content) < PNG_HEADER_BYTES:
+        raise _bad(key, "the PNG is damaged, it does not begin with its size")
     depth, colour = content[24], content[25]
     if depth != 8 or colour not in (PNG_GREY, PNG_RGB) or kinds & {b"tRNS", b"eXIf", b"acTL"}:
         return _decode_by_pillow(content, key)
     flag = cv2.IMREAD_GRAYSCALE if colour == PNG_GREY else cv2.IMREAD_COLOR_RGB
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    pixels = _by_cv2(content, flag | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         return _decode_by_pillow(content, key)
     return pixels[..., None] if pixels.ndim == 2 else pixels
@@ -155,27 +177,38 @@ def _jpeg_shape(content: bytes) -> Shape | None:
 def _decode_by_pillow(content: bytes, key: str) -> np.ndarray:
     from PIL import Image, ImageOps
 
+    _hush_pillow()
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
-            return _eight_bits(ImageOps.exif_transpose(image), key)
+            with suppress(Exception):  # an EXIF that is none tells of no turn, and the pixels are whole
+                image = ImageOps.exif_transpose(image)
+            return _eight_bits(image, key)
     except CompetitionError:
         raise
     except Image.UnidentifiedImageError:
         if content[:4] in TIFF and (pixels := _decode_tiff_by_cv2(content)) is not None:
             return arrays.as_image(pixels, key)
         raise _bad(key, f"{no_image(content)} ({len(content):,} bytes, begins with {content[:8]!r})") from None
-    except Image.DecompressionBombError as error:
-        raise _bad(key, f"the image is too large: {error}") from None
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error) as error:
+    except Image.DecompressionBombError:
+        raise _bad(
+            key, f"the image is too large: a few bytes ({len(content):,}) say that they are hundreds of millions of pixels"
+        ) from None
+    except Exception as error:  # Pillow raises whatever comes on damaged bytes
         raise _bad(key, f"the image is cut or damaged ({error})") from None
+
+
+def _hush_pillow() -> None:
+    """Pillow warns of what is odd in a file; what is wrong is an error anyway. (catch_warnings is not for threads.)"""
+    if PILLOWS_WARNINGS not in warnings.filters:
+        warnings.filterwarnings("ignore", module="PIL")
 
 
 def _decode_tiff_by_cv2(content: bytes) -> np.ndarray | None:
     """RGB in the file's own type: fractions in several channels, which Pillow does not read."""
     import cv2
 
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = _by_cv2(content, cv2.IMREAD_UNCHANGED)
     if pixels is not None and pixels.ndim == 3 and pixels.shape[2] in (3, 4):
         return pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]  # cv2 has blue first
     return pixels

@@ -20,6 +20,7 @@ FOLDERS, NAMES = "folders", "names"
 LABEL_WORDS = frozenset(["label", "labels", "labeled", "labelled", "target", "targets", "truth", "solution", "annotations", "classes"])
 NUMBERED_NAME = re.compile(r"^(.*?[^\d\W_].*?)[\W_]*\(?\d+\)?$")
 MOST_CLASSES_BY_NAME = 1000
+LOOKED_AT_MISSING = 20  # ids without an image, for one that has several
 MOST_MISSING = 0.05  # of the training rows without an image: what is published lacks a few, a download that broke off lacks many
 
 
@@ -201,6 +202,12 @@ def table_rows(candidate: Candidate, index: ImageIndex, role: Role | None) -> tu
 
 def missing_images(where: str, column: str, missing: Sequence[str], total: int, index: ImageIndex, role: Role | None) -> CompetitionError:
     """The error for ids without an image: which, how many, and where they were looked for."""
+    for value in missing[:LOOKED_AT_MISSING]:
+        if len(called := index.called(value)) > 1:
+            return CompetitionError(
+                f"{where}: {value!r} of column {column!r} may be any of {len(called)} images: {examples(called)}. "
+                "Write the ids with folders and endings, as the files are called, or leave one file of each name"
+            )
     shown = ", ".join(f"{value!r} ({index.expected(value, role)})" for value in missing[:3])
     more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
     return CompetitionError(

@@ -50,6 +50,8 @@ def find_sample(tables: Tables, index: ImageIndex, ask: CompetitionConfig) -> Sa
             others = [table.path for table in named if not table.frame.equals(best.frame)]
             why = f"its name; others called so: {examples(others)}" if others else "its name"
             return _as_sample(best, tables, index, why, sure and not others)
+    if tables.of and (unread := next((why for path, why in tables.unread.items() if called_a_sample(path)), None)):
+        raise CompetitionError(f"the sample submission cannot be read: {unread}")
     return None
 
 

@@ -16,7 +16,9 @@ from competition.detect_values import NEGATIVE, POSITIVE, as_number, split_label
 from competition.text_tables import Tables
 
 NO_LABEL = frozenset(["nan", "na", "n/a", "#n/a", "null", "none", "missing", "-", "?"])  # where all other labels are numbers
+TRUTH = {"false": "0", "true": "1"}
 BRACKETS = re.compile(r"\[.*\]")
+MOST_DIGITS = 300
 MOST_NAMES = 20_000  # rows of a table of names
 STYLES: tuple[Callable[[str], str], ...] = (str.lower, str.upper, str.capitalize, str.title)
 BAR = "|"
@@ -31,9 +33,12 @@ class Names:
     sure: bool = True
 
 
-def plain_cells(cells: Sequence[str]) -> dict[str, str]:
-    """Those cells that are to be read otherwise: words for no number are empty, a list in brackets is its parts with bars between."""
+def plain_cells(cells: Sequence[str], one_of_several: bool = False) -> dict[str, str]:
+    """Those cells that are to be read otherwise: words for no number are empty, a list in brackets is its parts with bars between; where
+    the column is one of several, true and false are 1 and 0."""
     filled = [cell for cell in dict.fromkeys(map(str.strip, cells)) if cell]
+    if one_of_several and filled and all(cell.lower() in TRUTH for cell in filled):
+        return {cell: TRUTH[cell.lower()] for cell in filled}
     missing = [cell for cell in filled if cell.lower() in NO_LABEL]
     numbers = [cell for cell in filled if as_number(cell) is not None]
     if missing and numbers and len(missing) + len(numbers) == len(filled):
@@ -125,4 +130,4 @@ def _number(name: str) -> int | None:
     if value is not None:
         return int(value) if value == int(value) else None
     found = re.findall(r"\d+", name)
-    return int(found[0]) if len(found) == 1 else None
+    return int(found[0]) if len(found) == 1 and len(found[0]) <= MOST_DIGITS else None

@@ -4,6 +4,7 @@ Legend: N rows, K classes.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,8 +15,18 @@ from competition.config import CompetitionConfig
 from competition.contest import Reason
 from competition.detect_labels import Rows, column_of_classes
 from competition.detect_sample import Sample
-from competition.detect_spelling import BAR, are_in_brackets, names_of_sample, plain_cells
-from competition.detect_values import SCORE_WORDS, as_number, in_order, kind_of_values, positive_last, separator_of, split_labels
+from competition.detect_spelling import BAR, NO_LABEL, are_in_brackets, names_of_sample, plain_cells
+from competition.detect_values import (
+    SCORE_WORDS,
+    as_number,
+    in_order,
+    kind_of_values,
+    odd_among_numbers,
+    positive_last,
+    separator_of,
+    split_labels,
+    with_comma,
+)
 from competition.errors import CompetitionError, choose, examples
 from competition.image_index import words
 from competition.task import Kind, Task
@@ -84,14 +95,35 @@ def find_target(
             told, task = replace(told, classes=told_as), replace(told, classes=called)
             shown = examples(f"{old} is {new}" for old, new in zip(told.classes, task.classes, strict=True))
             reasons.append(Reason("names", "the sample's", f"{names.why}: {shown}", names.sure))
+    if told.kind != "regression" and len(columns) == 1:
+        reasons += _alike(told.classes)
     truth, kept = encode(train, told, columns, separator)
     between = " " if listed or train.where.lower().endswith(LISTS_OF_THEIR_OWN) else separator
     return Target(task, told, columns, truth[kept], kept, separator, between, tuple(reasons))
 
 
+def _alike(classes: Sequence[str]) -> list[Reason]:
+    """A doubt where classes may be one and the same, or no class at all."""
+    alike: dict[str, list[str]] = {}
+    for name in classes:
+        number = as_number(name)
+        spelled = " ".join(unicodedata.normalize("NFKC", name).split()).casefold() if number is None else repr(number)
+        alike.setdefault(spelled, []).append(name)
+    several = [" and ".join(map(repr, names)) for names in alike.values() if len(names) > 1]
+    doubts = []
+    if several:
+        more = f" and {len(several) - 3:,} more" if len(several) > 3 else ""
+        why = "they differ in capitals, spaces, accents or the way a number is written alone: if they are one, write them alike"
+        doubts.append(Reason("classes", ", ".join(several[:3]) + more, why, sure=False))
+    if none := [name for name in classes if name.lower() in NO_LABEL]:
+        why = "taken for names of classes: if these rows have no label, leave the cells empty"
+        doubts.append(Reason("classes", examples(none), why, sure=False))
+    return doubts
+
+
 def plain_rows(rows: Rows, columns: Sequence[str]) -> Rows:
     """The rows, with cells of labels that are written in an odd way written plainly."""
-    odd = {name: plain for name in columns if (plain := plain_cells(rows.frame[name].tolist()))}
+    odd = {name: plain for name in columns if (plain := plain_cells(rows.frame[name].tolist(), one_of_several=len(columns) > 1))}
     frame = rows.frame.assign(**{name: rows.frame[name].str.strip().replace(plain) for name, plain in odd.items()})
     return replace(rows, frame=frame) if odd else rows
 
@@ -245,7 +277,22 @@ def _task_of_values(
     filled = sum(value != "" for value in values)
     if not filled:
         raise CompetitionError(f"column {column!r} is empty in all {len(values):,} rows: there are no labels in it")
+    if broken := next((value for value in distinct if "\n" in value), None):
+        raise CompetitionError(
+            f"column {column!r}: row {values.index(broken) + 1} holds a label of several lines, {broken[:40]!r}: "
+            "is a quote opened there and never closed?"
+        )
     separator = BAR if listed else separator_of(distinct)
+    if ask.task == "auto" and (odd := odd_among_numbers(distinct, filled)):
+        raise CompetitionError(
+            f"column {column!r} holds numbers, but for {examples(odd)} (row {values.index(odd[0]) + 1}): mend or empty these cells; "
+            "where each value is a class of its own, say --competition.task multiclass"
+        )
+    if ask.task == "auto" and separator == "," and (comma := with_comma(distinct)):
+        raise CompetitionError(
+            f"column {column!r} holds {comma!r} and the like: numbers need a point and no comma (1234.5); "
+            "where each cell is a list, say --competition.task multilabel"
+        )
     kind, why, sure = kind_of_values(distinct, filled, column, separator, sample, metric)
     if ask.task not in ("auto", kind):
         kind, why, sure = ask.task, "asked for", True

@@ -21,6 +21,8 @@ ORDINAL_METRIC = "qwk"  # says of whole numbers that they are grades
 NEGATIVE = frozenset(["0", "0.0", "false", "no", "n", "none", "negative", "neg", "normal", "healthy", "benign", "absent", "real"])
 POSITIVE = frozenset(["1", "1.0", "true", "yes", "y", "positive", "pos", "abnormal", "malignant", "present", "fake"])
 SEPARATORS = " ,;|"
+MOST_ODD, FEWEST_NUMBERS = 0.05, 3  # of different values; with more, or among fewer, what is no number is a class
+DECIMAL_COMMA, THOUSANDS = re.compile(r"-?\d+,\d+"), re.compile(r"-?\d{1,3}(,\d{3})*")
 OFTEN_REUSED = 2  # lists of labels reuse few words: at most one word for so many different cells
 
 
@@ -66,6 +68,22 @@ def _kind_of_values(
             return "ordinal", f"{column!r} is the name of a grade, and it holds {distinct[0]} to {in_order(distinct)[-1]}", False
         return "multiclass", f"{column!r} holds {len(distinct):,} different whole numbers", len(distinct) <= 30
     return "multiclass", f"{column!r} holds {len(distinct):,} different names", True
+
+
+def odd_among_numbers(distinct: Sequence[str], rows: int) -> list[str]:
+    """The few values that are no numbers among many that are, with fractions or as many as there are rows; empty where there are none."""
+    numbers = [number for number in map(as_number, distinct) if number is not None]
+    odd = [value for value in distinct if as_number(value) is None]
+    measured = any(number % 1 for number in numbers) or len(distinct) * 2 > rows
+    return odd if odd and measured and len(odd) <= max(1, MOST_ODD * len(distinct)) and len(numbers) >= FEWEST_NUMBERS else []
+
+
+def with_comma(distinct: Sequence[str]) -> str | None:
+    """A value with a decimal comma, or commas between thousands, where all values look so; None where some do not."""
+    for written in (DECIMAL_COMMA, THOUSANDS):
+        if all(map(written.fullmatch, distinct)):
+            return next((value for value in distinct if "," in value), None)
+    return None
 
 
 def consecutive(names: Sequence[str]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from competition.archives import ARCHIVES, DiskFolder, Folder, archive_suffix
-from competition.errors import CompetitionError
+from competition.errors import CompetitionError, examples
 from competition.spans import FileSpan
 
 USUAL = (".jpg", ".jpeg", ".png", ".tif", ".csv")  # no part of an archive ends so
@@ -38,7 +38,11 @@ class Files:
         if not root.exists():
             raise CompetitionError(f"{root}: there is no such directory or archive")
         if root.is_dir():
-            self._mount(DiskFolder(root, list(_walk(root))), "", str(root), 0)
+            names = list(_walk(root))
+            for name in [name for name in names if not _is_text(name)]:
+                names.remove(name)
+                self.unopened[name] = f"{os.fsencode(name)!r}: its name is no text in UTF-8: rename it"
+            self._mount(DiskFolder(root, names), "", str(root), 0)
         elif suffix := archive_suffix(root.name):
             self._mount(ARCHIVES[suffix](FileSpan(root), str(root)), "", str(root), 0)
         else:
@@ -93,7 +97,10 @@ class Files:
 
     def _mount(self, folder: Folder, prefix: str, where: str, depth: int) -> None:
         self._folders.append(folder)
-        names = [name for name in folder.names if not is_junk(name)]
+        outside = [name for name in folder.names if name.startswith("../") or "/../" in name]
+        if outside:
+            self.unopened[where] = f"{where}: {len(outside):,} files would lie outside of it: {examples(outside)}; they are left out"
+        names = [name for name in folder.names if not is_junk(name) and "../" not in name]
         for name in [name for name in names if not name.endswith(USUAL) and PART.search(name)]:
             names.remove(name)
             whole = PART.sub("", name)
@@ -118,6 +125,10 @@ class Files:
                     self.unopened[prefix + name] = str(error)
                 else:
                     self._mount(opened, f"{prefix}{name}/", inside, depth + 1)
+
+
+def _is_text(name: str) -> bool:
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def is_junk(name: str) -> bool:
@@ -151,8 +162,11 @@ def _walk(root: Path) -> Iterator[str]:
             continue
         seen.add(real)
         below: list[str] = []
-        with os.scandir(root / folder) as scanned:
-            entries = sorted(scanned, key=lambda entry: entry.name)
+        try:
+            with os.scandir(root / folder) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
+        except OSError as error:
+            raise CompetitionError(f"{root / folder}: cannot be read: {error.strerror}") from None
         names = {entry.name for entry in entries}
         if any(marks <= names for marks in OUR_MARKS):
             continue

@@ -183,6 +183,13 @@ class ImageIndex:
         """Whether an image is called so, with its ending or without."""
         return bool(self._found([name], Spelling(1, is_image(name))))
 
+    def called(self, identifier: str) -> list[str]:
+        """The images whose names are that id with any ending, but for capitals and zeros before a number; not pictures of others."""
+        name = without_suffix(_clean(identifier).rpartition("/")[2])
+        paths = [path for group in self.groups.values() if not group.beside for path in group.paths]
+        exact = [path for path in paths if without_suffix(path.rpartition("/")[2]) == name]
+        return exact or [path for path in paths if _loosely(without_suffix(path.rpartition("/")[2])) == _loosely(name)]
+
     def share(self, ids: Sequence[str], loose: bool = False) -> float:
         """Which share of some of the ids are images, each value counted once: a column of classes 0 to 9 is no column of ids."""
         looked_at = _spread(ids)

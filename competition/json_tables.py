@@ -22,8 +22,10 @@ def read_json(files: Files, path: str, index: ImageIndex) -> tuple[pd.DataFrame 
     content = files.read(path)
     try:
         tree = _lines(content) if path.lower().endswith((".jsonl", ".ndjson")) else json.loads(content)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, a number of thousands of digits
         raise CompetitionError(f"{path}: cannot be read as JSON: {error}") from None
+    except RecursionError:
+        raise CompetitionError(f"{path}: cannot be read as JSON: too many brackets in each other") from None
     names = tree.get("categories") if isinstance(tree, dict) else None
     return _frame(_records(tree, index)), _frame(names if _are_records(names) else None)
 
@@ -60,7 +62,7 @@ def _records(tree: Any, index: ImageIndex) -> Records | None:
         return coco_records(tree)
     if (columns := _columns(tree, index)) is not None:
         return columns
-    if all(isinstance(value, str | int | float) or _are_words(value) for value in tree.values()):
+    if all(value is None or isinstance(value, str | int | float) or _are_words(value) for value in tree.values()):
         if all(_are_words(value) and _name_images(value, index) for value in tree.values()):  # files by their class
             return [{"image": name, "label": label} for label, names in tree.items() for name in names]
         return [{"key": key, "value": value} for key, value in tree.items()]

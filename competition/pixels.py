@@ -21,6 +21,7 @@ from competition.errors import CompetitionError
 from competition.files import Files
 
 FEWEST_PIXELS = 16
+LONGEST_PIXEL = 9  # digits, zeros before them counted
 BLOCK_BYTES = 8 * 2**20  # what is parsed at once: holds the longest row
 
 
@@ -73,7 +74,7 @@ class PixelColumns:
     def _at(self, key: str) -> tuple[PixelTable, int]:
         path, _, row = key.rpartition("#")
         table = self.tables.get(path)
-        if table is None or not row.isdigit() or int(row) >= table.rows:
+        if table is None or not row.isdecimal() or int(row) >= table.rows:
             raise CompetitionError(f"there is no image {key!r}")
         return table, int(row)
 
@@ -132,7 +133,7 @@ def pixel_names(columns: int) -> list[str] | None:
 
 
 def _are_pixels(values: Sequence[str]) -> bool:
-    return all(value.isdigit() and int(value) <= 255 for value in values) and max(map(int, values)) > 1
+    return all(value.isdecimal() and len(value) <= LONGEST_PIXEL and int(value) <= 255 for value in values) and max(map(int, values)) > 1
 
 
 def read_beside(files: Files, path: str, header: Sequence[str], span: Span, headed: bool = True) -> pd.DataFrame:
@@ -140,9 +141,11 @@ def read_beside(files: Files, path: str, header: Sequence[str], span: Span, head
     before, after = span.first, len(header) - span.last
     names = [name.strip() for name in (*header[: span.first], *header[span.last :])]
     rows = [row.split(b",") for row in _row_ends(files, path, before, after)][int(headed) :]
-    columns = [[cell.decode("utf-8", "replace").strip().strip('"') for cell in column] for column in zip(*rows, strict=True)]
     if not names:
         return pd.DataFrame(index=range(len(rows)))
+    if torn := next((place for place, row in enumerate(rows, 1) if len(row) != before + after), None):
+        raise CompetitionError(f"{path}: row {torn} is cut: it has fewer cells than the header. Download the table again")
+    columns = [[cell.decode("utf-8", "replace").strip().strip('"') for cell in column] for column in zip(*rows, strict=True)]
     return pd.DataFrame(dict(zip(names, columns or [[] for _ in names], strict=True)), dtype="str")
 
 

@@ -28,9 +28,10 @@ def train_config(argv: Sequence[str] | None = None, prog: str | None = None) -> 
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     tree = read_recipe(named) if (named := _flag_value(argv, "--recipe")) else {}
+    validated(Config, tree, f"recipe {named!r}")
     if "source" not in tree.get("competition", {}):  # a recipe that names its competition, as a run's config.toml does, stands alone
         tree = merged(tree, _competition_file(_flag_value(argv, "--competition")))
-    return _from_flags(Config, argv, validated(Config, tree, f"recipe {named!r}" if named else str(COMPETITION_FILE)), prog)
+    return _from_flags(Config, argv, validated(Config, tree, str(COMPETITION_FILE)), prog)
 
 
 def predict_config(argv: Sequence[str] | None = None) -> PredictConfig:
@@ -91,6 +92,8 @@ def _one_a_key(error: pydantic.ValidationError) -> list[Any]:
 
 def _explained(model: type[pydantic.BaseModel], problem: Any, where: str) -> str:
     key = ".".join(map(str, problem["loc"][:2]))
+    if problem["type"] == "model_type":
+        return f"{where}: {key} = {problem['input']!r}: {key} is a section: write [{key}], and its keys below"
     if problem["type"] != "extra_forbidden":
         return f"{where}: {key} = {problem['input']!r}: {problem['msg']}"
     fields = model.model_fields
@@ -140,10 +143,12 @@ def _competition_file(source: str | None) -> Tree:
 
 def _read_toml(path: Path) -> Tree:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise CompetitionError(f"{path}: there is no such file") from None
     except OSError as error:
         raise CompetitionError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CompetitionError(f"{path}: is no TOML: {error}") from None
+    except RecursionError:
+        raise CompetitionError(f"{path}: is no TOML: too many brackets in each other") from None

@@ -50,6 +50,8 @@ class FileSpan:
     def at(self, start: int, length: int) -> bytes:
         handle = self._open() if self._handle is None else self._handle
         place, left = self.start + start, max(0, min(length, self.size - start))
+        if not left:
+            return b""  # a damaged archive may name a place that no file has
         content = self._read(handle, left, place)
         while len(content) < left and (more := self._read(handle, left - len(content), place + len(content))):
             content += more

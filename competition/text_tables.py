@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import re
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +13,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from competition.errors import CompetitionError
+from competition.errors import CompetitionError, examples
 from competition.files import Files
 from competition.headers import joined_by_number, names_without_header
 from competition.image_index import ImageIndex
@@ -38,6 +39,8 @@ NO_TABLES = {
     b"<html": "is a web page, no table: download it again, signed in",
     b"version https://git-lfs": "is a pointer of Git LFS, no table: fetch it by `git lfs pull`",
 }
+FEWEST_ZEROS = 10  # in UTF-16 one of so many bytes at the least is zero: its commas, digits and line ends are; a few are damage
+OPEN_QUOTE = "is a quote opened there and never closed?"
 BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -83,6 +86,8 @@ def read_tables(files: Files, index: ImageIndex) -> Tables:
             tables.unread[path] = str(error)
             continue
         if table is not None:
+            table, again = _without_headers_within(table)
+            tables.notes.extend(again)
             tables.of[path] = table
             if table.names is not None:
                 tables.names[path] = table.names
@@ -104,6 +109,19 @@ def read_tables(files: Files, index: ImageIndex) -> Tables:
     return tables
 
 
+def _without_headers_within(table: Table) -> tuple[Table, list[str]]:
+    """The table without rows that say what its header says, as where files were put together; and a note where there are any."""
+    frame = table.frame
+    if table.pixels or len(frame.columns) < 2:
+        return table, []
+    again = frame.index[frame.iloc[:, 0] == frame.columns[0]]
+    again = again[(frame.loc[again] == frame.columns).all(axis=1)]
+    if not len(again):
+        return table, []
+    note = f"the header of {table.path} stands again in {len(again):,} of its rows, the first is row {again[0] + 1}: they are left out"
+    return replace(table, frame=frame.drop(index=again).reset_index(drop=True)), [note]
+
+
 def _side_files(paths: Sequence[str], index: ImageIndex) -> dict[str, list[str]]:
     """Files that are called as images are, by ending: boxes, captions and the like of one image each."""
     found: dict[str, list[str]] = {}
@@ -122,23 +140,32 @@ def _ending(path: str) -> str:
 def read_delimited(files: Files, path: str, index: ImageIndex) -> Table | None:
     """A CSV with any of the usual delimiters and encodings, with a header or without.
 
-    Raises: CompetitionError where rows have more cells than the header, and for a page that came instead of a table.
+    Raises: CompetitionError where rows have more cells than the header, where columns are called the same, and for a page that came
+    instead of a table.
     """
     packed = path.lower().endswith(".gz")
     content = _unpacked(files.read(path), path) if packed else b""
     head = content[:HEAD_BYTES] if packed else files.head(path, HEAD_BYTES)
-    lines = head.decode(encoding_of(head), "replace").splitlines()[: LOOKED_AT_ROWS + 1]
-    if len(lines) == 0 or not lines[0].strip():
+    lines = [line for line in head.decode(encoding_of(head), "replace").splitlines() if line.strip()][: LOOKED_AT_ROWS + 1]
+    if not lines and path.lower().endswith(".txt"):
         return None
+    if not lines:
+        raise CompetitionError(f"{path}: is empty")
     if wrong := next((wrong for begin, wrong in NO_TABLES.items() if head.lstrip()[:32].lower().startswith(begin)), ""):
         raise CompetitionError(f"{path}: {wrong}")
     delimiter = _delimiter(lines, path)
-    rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
+    try:
+        rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
+    except csv.Error:
+        raise CompetitionError(f"{path}: a cell has more than {csv.field_size_limit():,} letters: {OPEN_QUOTE}") from None
     names = names_without_header(rows[0], rows[1:-1] or rows[1:], path, index)
     header, below = names or rows[0], rows[0 if names else 1 :]
     below = [row for row in below[:-1] or below if len(row) == len(header)]
+    _refuse_twins(header, path)
     span = pixel_span(header, below)
     if span and delimiter == "," and not packed and _plain(below, span):
+        if encoding_of(head).startswith("utf-16"):
+            raise CompetitionError(f"{path}: pixels in UTF-16 are not read: save it as UTF-8")
         beside = read_beside(files, path, header, span, headed=names is None)
         return Table(path, beside, PixelTable(path, tuple(header), *span, rows=len(beside), headed=names is None))
     if not packed and files.size(path) > MOST_BYTES:
@@ -148,9 +175,13 @@ def read_delimited(files: Files, path: str, index: ImageIndex) -> Table | None:
 
 def _unpacked(content: bytes, path: str) -> bytes:
     try:
-        return gzip.decompress(content)
+        with gzip.open(io.BytesIO(content)) as file:
+            unpacked = file.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise CompetitionError(f"{path}: is cut or damaged ({error}): download it again") from None
+    if len(unpacked) > MOST_BYTES:
+        raise CompetitionError(f"{path}: is too large for a table of labels: more than {MOST_BYTES / 2**30:.1f} GiB once unpacked")
+    return unpacked
 
 
 def _delimiter(lines: Sequence[str], path: str) -> str:
@@ -169,17 +200,68 @@ def _plain(rows: Sequence[Sequence[str]], span: Span) -> bool:
 
 
 def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[str] | None = None) -> pd.DataFrame:
-    """The CSV's cells as text, an empty cell as ""; names: of the columns, where the first line is no header."""
+    """The CSV's cells as text, an empty cell as "", without empty rows; names: of the columns, where the first line is no header.
+
+    Raises: CompetitionError that names the line where a row has more cells than the header, and where a quote is never closed.
+    """
+    encoding = _encoding_of_whole(content)
     try:
-        frame = _parsed(content, delimiter, encoding_of(content), names)
-    except UnicodeDecodeError:
-        frame = _parsed(content, delimiter, "latin-1", names)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        frame = _parsed(content, delimiter, encoding, names)
+    except (pd.errors.ParserWarning, pd.errors.ParserError):
+        frame = _without_empty_cells_beyond(content.decode(encoding), path, delimiter, names)
+    except ValueError as error:  # EmptyDataError too
         raise CompetitionError(f"{path}: cannot be read as a table: {error}") from None
+    if len(frame.columns) > 1 and (frame.iloc[:, 0] == "").any():
+        frame = frame[(frame != "").any(axis=1)].reset_index(drop=True)
     if delimiter == ";":
         frame = frame.apply(_with_points)
     # pandas names a column without a name "Unnamed: 0"; the file's own spelling is wanted.
-    return frame.rename(columns={name: "" if name.startswith("Unnamed: ") else name.strip() for name in frame.columns})
+    frame = frame.rename(columns={name: "" if name.startswith("Unnamed: ") else name.strip() for name in frame.columns})
+    _refuse_twins(list(frame.columns), path)
+    nameless = (frame.columns == "").nonzero()[0][1:]  # none is ever used; one is kept, which may number the rows
+    return frame.iloc[:, [place for place in range(len(frame.columns)) if place not in set(nameless)]] if len(nameless) else frame
+
+
+def _refuse_twins(names: Sequence[str], path: str) -> None:
+    if twice := repeated(name.strip() for name in names if name.strip()):
+        raise CompetitionError(f"{path}: columns are called the same: {examples(twice)}. Rename or delete all but one")
+
+
+def _without_empty_cells_beyond(text: str, path: str, delimiter: str, names: Sequence[str] | None) -> pd.DataFrame:
+    """The cells of a table some of whose rows are longer than its header, where all cells beyond it are empty.
+
+    Raises: CompetitionError that names the line of a cell beyond the header, or else a quote that is never closed.
+    """
+    told = re.sub(r"[ \t]+", " ", text) if delimiter == " " else text
+    lines = csv.reader(io.StringIO(told, newline=""), delimiter=delimiter, skipinitialspace=True)
+    begin = last = 1
+    longest, header, rows = 0, list(names) if names else None, []
+    try:
+        for row in lines:
+            if header is None and any(cell.strip() for cell in row):
+                header = [name if name.strip() else f"Unnamed: {place}" for place, name in enumerate(row)]
+            elif header is not None and any(cell.strip() for cell in row[len(header) :]):
+                raise CompetitionError(
+                    f"{path}: line {begin} has {len(row)} cells, and the header {len(header)}: a cell that holds "
+                    f"{delimiter!r} needs quotes, and the header has to be the first line"
+                )
+            elif header is not None and row:
+                rows.append([*row[: len(header)], *[""] * (len(header) - len(row))])
+            longest, last, begin = max(longest, len(row)), begin, lines.line_num + 1
+    except csv.Error:
+        last = begin
+    if header is None or longest <= len(header):
+        raise CompetitionError(f"{path}: cannot be read from line {last} on: {OPEN_QUOTE}")
+    return pd.DataFrame(rows, columns=header, dtype="str")
+
+
+def _encoding_of_whole(content: bytes) -> str:
+    encoding = encoding_of(content)
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return "latin-1"
+    return encoding
 
 
 def _with_points(cells: pd.Series) -> pd.Series:
@@ -192,17 +274,19 @@ def _with_points(cells: pd.Series) -> pd.Series:
 
 def _parsed(content: bytes, delimiter: str, encoding: str, names: Sequence[str] | None) -> pd.DataFrame:
     spaces = re.sub(rb"[ \t]+", b" ", content) if delimiter == " " else content
-    return pd.read_csv(
-        io.BytesIO(spaces),
-        sep=delimiter,
-        encoding=encoding,
-        dtype=str,
-        na_filter=False,
-        skipinitialspace=True,
-        index_col=False,
-        header=None if names else "infer",
-        names=list(names) if names else None,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas would drop the cells beyond the header
+        return pd.read_csv(
+            io.BytesIO(spaces),
+            sep=delimiter,
+            encoding=encoding,
+            dtype=str,
+            na_filter=False,
+            skipinitialspace=True,
+            index_col=False,
+            header=None if names else "infer",
+            names=list(names) if names else None,
+        )
 
 
 def encoding_of(content: bytes) -> str:
@@ -211,7 +295,7 @@ def encoding_of(content: bytes) -> str:
         if content.startswith(mark):
             return encoding
     begin = content[:4096]
-    if b"\0" in begin:
+    if begin.count(0) * FEWEST_ZEROS > len(begin):
         return "utf-16-le" if begin[1:2] == b"\0" else "utf-16-be"
     try:
         content.decode("utf-8")
@@ -227,8 +311,9 @@ def read_parquet(files: Files, path: str, index: ImageIndex) -> Table | None:
 
     try:
         read = parquet.read_table(pa.py_buffer(files.read(path)))
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise CompetitionError(f"{path}: cannot be read as parquet: {error}") from None
+    _refuse_twins(read.column_names, path)
     if read.num_columns > MOST_COLUMNS:
         raise CompetitionError(f"{path}: is no table of labels, it has {read.num_columns:,} columns; pixels are read from CSV")
     columns = {name: [text_of(value) for value in read.column(name).to_pylist()] for name in read.column_names}

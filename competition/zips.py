@@ -21,6 +21,7 @@ END64 = struct.Struct("<4sQ2H2I4Q")
 ENCRYPTED, UTF8_HIGH_BYTE = 0x1, 0x8  # bits of the flags; the second is 0x800 of both bytes
 STORED, DEFLATED, BZIP2 = 0, 8, 12
 CHUNK_BYTES = 4 * 2**20
+HIGHEST_RATIO = 1032  # of what deflate can pack to what it packed
 EXTRA_SLACK_BYTES = 64  # local headers carry more extra fields than the directory says; one read then nearly always does
 
 
@@ -90,6 +91,8 @@ class ZipFolder:
                     raise self._damaged(name) from None
             crc = zlib.crc32(piece, crc)
             size += len(piece)
+            if size > entry.size:
+                raise self._damaged(name)
             yield piece
         if size != entry.size or crc != entry.crc:
             raise self._damaged(name)
@@ -139,7 +142,7 @@ class ZipFolder:
 
     def _inflated(self, name: str, packed: bytes, size: int) -> bytes:
         try:
-            return zlib.decompress(packed, -zlib.MAX_WBITS, max(1, size))
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, min(size, HIGHEST_RATIO * len(packed)) + 1)
         except zlib.error:
             raise self._damaged(name) from None
 
@@ -169,7 +172,9 @@ def _places(directory: bytes, where: str) -> dict[str, int]:
             name = raw.decode("utf-8" if directory[place + 9] & UTF8_HIGH_BYTE else "cp437", "replace")
         if "\\" in name:
             name = name.replace("\\", "/")
-        if name[-1:] != "/":
+        if name[:1] in ("/", "."):
+            name = name.lstrip("/").removeprefix("./")  # `zip -r data.zip ./train` writes so
+        if name and name[-1] != "/":
             places[name] = place
         place += fixed + name_len + extra_len + comment_len
     return places
@@ -205,7 +210,7 @@ def _wide(extra: bytes, full: int, packed: int, start: int) -> tuple[int, int, i
     while place + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, place)
         if kind == 1:
-            wide = iter(struct.unpack_from(f"<{length // 8}Q", extra, place + 4))
+            wide = iter(struct.unpack_from(f"<{min(length, len(extra) - place - 4) // 8}Q", extra, place + 4))
             full, packed, start = (next(wide, value) if value == 0xFFFFFFFF else value for value in (full, packed, start))
         place += 4 + length
     return full, packed, start
