@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 LINUX = sys.platform == "linux"
 PACKAGES = ["torch", "timm", "albumentations", "accelerate", "pandas", "sklearn.metrics"]  # none starts CUDA, which no fork survives
-CONTEXT = multiprocessing.get_context("forkserver" if LINUX else "spawn")
+CONTEXT: Any = multiprocessing.get_context("forkserver" if LINUX else "spawn")
 
 
 @dataclass(frozen=True)
