@@ -7,6 +7,7 @@ device before a run starts (models/plan.py); a run writes what it resolved to it
 import hashlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,11 +20,26 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 SECONDS_OF = {"s": 1, "m": 60, "h": 3600}
+MOST_NAME = 100  # letters; a file system takes 255 bytes, of which time and score want some
+NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]|^[. -]|[. ]$')
 
 
 def flag(name: str) -> object:
     """A short flag of its own (`--fold`), without the section's prefix."""
     return tyro.conf.arg(name=name, prefix_name=False)
+
+
+def directory_name(text: str) -> str:
+    """The text itself, where a directory may be called so on any system, and stays where it is put.
+
+    Raises: ValueError for a path, and what no name may hold.
+    """
+    if not text or len(text) > MOST_NAME or NOT_IN_NAMES.search(text):
+        raise ValueError(
+            f'a directory is called so: 1 to {MOST_NAME} letters, none of / \\ : * ? " < > |, '
+            "no dot, space or hyphen at its beginning, no dot or space at its end"
+        )
+    return text
 
 
 def _as_words(value: object) -> object:
@@ -276,7 +292,7 @@ class Config(Section):
 
     recipe: str = ""
     """A starting point: a name from competition/recipes, a TOML file, or a run's config.toml."""
-    name: str = "run"
+    name: Annotated[str, pydantic.AfterValidator(directory_name)] = "run"
     """What the run is called."""
     seed: int = 0
     """Weights, order of images, augmentation. (The folds have their own.)"""

@@ -7,6 +7,7 @@ cv2 is used where it is fast and right (8-bit JPEG and PNG, grey or colour), Pil
 """
 
 import io
+import math
 import struct
 import zlib
 from typing import NamedTuple
@@ -16,6 +17,7 @@ import numpy as np
 from competition import arrays
 from competition.dicom import dicom_shape, is_dicom, read_dicom
 from competition.errors import CompetitionError
+from competition.spans import check_bomb
 
 JPEG, PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 LFS = b"version https://git-lfs"
@@ -92,6 +94,7 @@ def _decode_jpeg(content: bytes, key: str, at_least: int | None) -> np.ndarray:
     shape = _jpeg_shape(content)
     if shape is None or shape.channels == 4:
         return _decode_by_pillow(content, key)
+    check_bomb(math.prod(shape), len(content), f"image {key!r}")
     reduced = {
         8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
         4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
@@ -99,7 +102,7 @@ def _decode_jpeg(content: bytes, key: str, at_least: int | None) -> np.ndarray:
     }
     fits = [flags for times, flags in reduced.items() if at_least and min(shape.height, shape.width) >= times * at_least]
     grey, colour = fits[0] if fits else (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR_RGB)
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), grey if shape.channels == 1 else colour)
+    pixels = _by_cv2(content, grey if shape.channels == 1 else colour)
     if pixels is None:
         return _decode_by_pillow(content, key)
     if pixels.ndim == 2:
@@ -111,11 +114,15 @@ def _decode_png(content: bytes, key: str) -> np.ndarray:
     import cv2
 
     kinds = _png_chunks(content, key)
+    if len(content) < 33 or content[12:16] != b"IHDR":
+        raise _bad(key, "the PNG is damaged, it does not begin with its size")
     depth, colour = content[24], content[25]
     if depth != 8 or colour not in (PNG_GREY, PNG_RGB) or kinds & {b"tRNS", b"eXIf", b"acTL"}:
         return _decode_by_pillow(content, key)
     flag = cv2.IMREAD_GRAYSCALE if colour == PNG_GREY else cv2.IMREAD_COLOR_RGB
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    width, height = struct.unpack(">II", content[16:24])
+    check_bomb(width * height * (1 if colour == PNG_GREY else 3), len(content), f"image {key!r}")
+    pixels = _by_cv2(content, flag | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         return _decode_by_pillow(content, key)
     return pixels[..., None] if pixels.ndim == 2 else pixels
@@ -175,10 +182,20 @@ def _decode_tiff_by_cv2(content: bytes) -> np.ndarray | None:
     """RGB in the file's own type: fractions in several channels, which Pillow does not read."""
     import cv2
 
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = _by_cv2(content, cv2.IMREAD_UNCHANGED)
     if pixels is not None and pixels.ndim == 3 and pixels.shape[2] in (3, 4):
         return pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]  # cv2 has blue first
     return pixels
+
+
+def _by_cv2(content: bytes, flags: int) -> np.ndarray | None:
+    """None where cv2 cannot, or will not (more than 2^30 pixels)."""
+    import cv2
+
+    try:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:
+        return None
 
 
 def _eight_bits(image, key: str) -> np.ndarray:  # type: ignore[no-untyped-def]

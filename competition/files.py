@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from competition.archives import ARCHIVES, DiskFolder, Folder, archive_suffix
+from competition.archives import ARCHIVES, DiskFolder, Folder, archive_suffix, leads_out
 from competition.errors import CompetitionError
 from competition.spans import FileSpan
 
@@ -94,6 +94,10 @@ class Files:
     def _mount(self, folder: Folder, prefix: str, where: str, depth: int) -> None:
         self._folders.append(folder)
         names = [name for name in folder.names if not is_junk(name)]
+        if not isinstance(folder, DiskFolder):
+            for name in filter(leads_out, names):
+                self.unopened[f"{where}/{name}"] = f"{where}: {name!r} leads out of the archive, and is left out"
+            names = [name for name in names if not leads_out(name)]
         for name in [name for name in names if not name.endswith(USUAL) and PART.search(name)]:
             names.remove(name)
             whole = PART.sub("", name)
@@ -122,7 +126,7 @@ class Files:
 
 def is_junk(name: str) -> bool:
     """Whether a file is one that systems leave behind, or hidden."""
-    return name[0] == "." or "/." in name or "__MACOSX" in name or name.endswith(JUNK_NAMES)
+    return name[:1] in ("", ".") or "/." in name or "__MACOSX" in name or name.endswith(JUNK_NAMES)
 
 
 def _how_to_open(name: str) -> str:
@@ -160,8 +164,12 @@ def _walk(root: Path) -> Iterator[str]:
             path = folder + entry.name
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            try:
+                is_directory, is_file = entry.is_dir(), entry.is_file()
+            except OSError:  # a link to itself
+                continue
+            if is_directory:
                 below.append(path + "/")
-            elif entry.is_file():
+            elif is_file:
                 yield path
         waiting.extend(reversed(below))

@@ -22,7 +22,7 @@ def read_json(files: Files, path: str, index: ImageIndex) -> tuple[pd.DataFrame 
     content = files.read(path)
     try:
         tree = _lines(content) if path.lower().endswith((".jsonl", ".ndjson")) else json.loads(content)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also of a number of thousands of digits
         raise CompetitionError(f"{path}: cannot be read as JSON: {error}") from None
     names = tree.get("categories") if isinstance(tree, dict) else None
     return _frame(_records(tree, index)), _frame(names if _are_records(names) else None)

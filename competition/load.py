@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from competition.catalogue import CATALOGUE
-from competition.config import CompetitionConfig
+from competition.config import CompetitionConfig, directory_name
 from competition.contest import Competition
 from competition.errors import CompetitionError, examples
 
@@ -14,6 +14,10 @@ def load(ask: CompetitionConfig) -> Competition:
 
     Raises: CompetitionError where there is none of that name, or where it cannot be used.
     """
+    try:
+        directory_name(ask.slug)  # runs and caches stand in a directory that is called so
+    except ValueError as error:
+        raise CompetitionError(f"competition.slug {ask.slug!r}: {error}") from None
     if ask.source in CATALOGUE:
         return import_module(CATALOGUE[ask.source]).load(ask)
     path = Path(ask.source).expanduser()

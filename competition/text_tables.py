@@ -12,7 +12,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from competition.errors import CompetitionError
+from competition.errors import CompetitionError, examples
 from competition.files import Files
 from competition.headers import joined_by_number, names_without_header
 from competition.image_index import ImageIndex
@@ -133,7 +133,12 @@ def read_delimited(files: Files, path: str, index: ImageIndex) -> Table | None:
     if wrong := next((wrong for begin, wrong in NO_TABLES.items() if head.lstrip()[:32].lower().startswith(begin)), ""):
         raise CompetitionError(f"{path}: {wrong}")
     delimiter = _delimiter(lines, path)
-    rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
+    try:
+        rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
+    except csv.Error as error:
+        raise CompetitionError(f"{path}: cannot be read as a table: {error}") from None
+    if not rows:
+        return None
     names = names_without_header(rows[0], rows[1:-1] or rows[1:], path, index)
     header, below = names or rows[0], rows[0 if names else 1 :]
     below = [row for row in below[:-1] or below if len(row) == len(header)]
@@ -148,9 +153,13 @@ def read_delimited(files: Files, path: str, index: ImageIndex) -> Table | None:
 
 def _unpacked(content: bytes, path: str) -> bytes:
     try:
-        return gzip.decompress(content)
+        with gzip.open(io.BytesIO(content)) as file:
+            unpacked = file.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise CompetitionError(f"{path}: is cut or damaged ({error}): download it again") from None
+    if len(unpacked) > MOST_BYTES:
+        raise CompetitionError(f"{path}: is too large for a table of labels: unpacked more than {MOST_BYTES / 2**30:.1f} GiB")
+    return unpacked
 
 
 def _delimiter(lines: Sequence[str], path: str) -> str:
@@ -171,9 +180,10 @@ def _plain(rows: Sequence[Sequence[str]], span: Span) -> bool:
 def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[str] | None = None) -> pd.DataFrame:
     """The CSV's cells as text, an empty cell as ""; names: of the columns, where the first line is no header."""
     try:
-        frame = _parsed(content, delimiter, encoding_of(content), names)
-    except UnicodeDecodeError:
-        frame = _parsed(content, delimiter, "latin-1", names)
+        try:
+            frame = _parsed(content, delimiter, encoding_of(content), names)
+        except UnicodeError:
+            frame = _parsed(content, delimiter, "latin-1", names)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise CompetitionError(f"{path}: cannot be read as a table: {error}") from None
     if delimiter == ";":
@@ -227,8 +237,11 @@ def read_parquet(files: Files, path: str, index: ImageIndex) -> Table | None:
 
     try:
         read = parquet.read_table(pa.py_buffer(files.read(path)))
-    except pa.ArrowInvalid as error:
+        twice = repeated(read.column_names)
+    except (pa.ArrowException, OSError, ValueError, KeyError, NotImplementedError) as error:
         raise CompetitionError(f"{path}: cannot be read as parquet: {error}") from None
+    if twice:
+        raise CompetitionError(f"{path}: columns are called alike: {examples(twice)}")
     if read.num_columns > MOST_COLUMNS:
         raise CompetitionError(f"{path}: is no table of labels, it has {read.num_columns:,} columns; pixels are read from CSV")
     columns = {name: [text_of(value) for value in read.column(name).to_pylist()] for name in read.column_names}

@@ -294,7 +294,7 @@ def _build_torchvision(name: str, outputs: int, channels: int, weights: str, siz
     sized = name.startswith("vit_") and weights == "none"
     network = get_model(name, weights=None, **options, **({"image_size": size_px} if sized else {}))
     if weights == "pretrained":
-        network.load_state_dict(get_model_weights(name)["DEFAULT"].get_state_dict(progress=True, check_hash=True))  # type: ignore[index]
+        network.load_state_dict(get_model_weights(name)["DEFAULT"].get_state_dict(progress=True, check_hash=True, weights_only=True))  # type: ignore[index]
     elif weights != "none":
         _load(network, weights)
     _set_ends(network, channels, outputs)
