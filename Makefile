@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help submission test format lint types pytest chromium slow labs-quick clean
+.PHONY: help submission test format lint types pytest chromium slow labs-quick audit clean
 
 help:
 	@echo "make submission   train all folds of the embedded competition, predict, write and check a submission"
 	@echo "make test         ruff, pyright and pytest"
 	@echo "make slow         the tests that take a minute or more: kills at random moments, lost workers of a cluster, OpenVINO, a packed notebook"
 	@echo "make labs-quick   the five labs of docs/labs.md with a few steps each, on made pictures: some minutes"
+	@echo "make audit        bandit and pip-audit, where they are installed (pip install bandit pip-audit): known faults of the pinned packages"
 	@echo "make format | lint | types | pytest | clean"
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -51,6 +52,11 @@ slow: $(VENV)/ready
 
 labs-quick: $(VENV)/ready
 	$(BIN)/python -m benchmarks.labs
+
+# B101, B404, B603: as in pyproject.toml, S101, S603 (asserts belong to tests; child processes are started from argument lists)
+audit: $(VENV)/ready
+	$(BIN)/python -m bandit --quiet --recursive --skip B101,B404,B603,B607 competition folds models reports submissions train.py predict.py
+	$(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip
 
 clean:
 	rm -rf $(VENV) cache

@@ -15,6 +15,8 @@ import pydantic
 import tyro
 from pydantic import Field
 
+from competition.errors import CompetitionError
+
 Auto = Literal["auto"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -29,14 +31,14 @@ def flag(name: str) -> object:
     return tyro.conf.arg(name=name, prefix_name=False)
 
 
-def directory_name(text: str) -> str:
+def directory_name(text: str, what: str) -> str:
     """The text itself, where a directory may be called so on any system, and stays where it is put.
 
-    Raises: ValueError for a path, and what no name may hold.
+    Raises: CompetitionError for a path, and what no name may hold. what: it is that is called so.
     """
     if not text or len(text) > MOST_NAME or NOT_IN_NAMES.search(text):
-        raise ValueError(
-            f'a directory is called so: 1 to {MOST_NAME} letters, none of / \\ : * ? " < > |, '
+        raise CompetitionError(
+            f'{what} {text!r}: a directory is called so: 1 to {MOST_NAME} letters, none of / \\ : * ? " < > |, '
             "no dot, space or hyphen at its beginning, no dot or space at its end"
         )
     return text
@@ -292,7 +294,7 @@ class Config(Section):
 
     recipe: str = ""
     """A starting point: a name from competition/recipes, a TOML file, or a run's config.toml."""
-    name: Annotated[str, pydantic.AfterValidator(directory_name)] = "run"
+    name: str = "run"
     """What the run is called."""
     seed: int = 0
     """Weights, order of images, augmentation. (The folds have their own.)"""
@@ -322,8 +324,11 @@ class Config(Section):
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:6]
 
     def run_directory(self, competition: str) -> Path:
-        """Where this run of a competition stands."""
-        return self.machine.runs / competition / f"{self.name}-{self.digest()}"
+        """Where this run of a competition stands.
+
+        Raises: CompetitionError where its name would lead elsewhere.
+        """
+        return self.machine.runs / competition / f"{directory_name(self.name, '--name')}-{self.digest()}"
 
 
 class PredictConfig(Section):

@@ -14,10 +14,7 @@ def load(ask: CompetitionConfig) -> Competition:
 
     Raises: CompetitionError where there is none of that name, or where it cannot be used.
     """
-    try:
-        directory_name(ask.slug)  # runs and caches stand in a directory that is called so
-    except ValueError as error:
-        raise CompetitionError(f"competition.slug {ask.slug!r}: {error}") from None
+    directory_name(ask.slug, "competition.slug")  # of runs and caches
     if ask.source in CATALOGUE:
         return import_module(CATALOGUE[ask.source]).load(ask)
     path = Path(ask.source).expanduser()
