@@ -189,7 +189,10 @@ def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[s
     if delimiter == ";":
         frame = frame.apply(_with_points)
     # pandas names a column without a name "Unnamed: 0"; the file's own spelling is wanted.
-    return frame.rename(columns={name: "" if name.startswith("Unnamed: ") else name.strip() for name in frame.columns})
+    frame = frame.rename(columns={name: "" if name.startswith("Unnamed: ") else name.strip() for name in frame.columns})
+    if len(frame.columns) > 1 and not any(frame.columns):
+        raise CompetitionError(f"{path}: cannot be read as a table: none of its {len(frame.columns):,} columns has a name")
+    return frame
 
 
 def _with_points(cells: pd.Series) -> pd.Series:
