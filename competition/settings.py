@@ -10,7 +10,7 @@ import pydantic
 import tomli_w
 
 from competition.atomic import write_text
-from competition.config import CompetitionConfig, Config, PredictConfig, directory_name
+from competition.config import CompetitionConfig, Config, PredictConfig
 from competition.console import complain
 from competition.errors import CompetitionError, choose
 from competition.processes import RANK
@@ -24,15 +24,13 @@ Model = TypeVar("Model", bound=pydantic.BaseModel)
 def train_config(argv: Sequence[str] | None = None, prog: str | None = None) -> Config:
     """The Config of `train.py`, and of commands (prog) that take the same flags.
 
-    Raises: CompetitionError for a recipe or competition.toml that does not fit, or a name that is a path; SystemExit 2 for a wrong flag.
+    Raises: CompetitionError for a recipe or competition.toml that does not fit; SystemExit 2 for a flag that does not.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     tree = read_recipe(named) if (named := _flag_value(argv, "--recipe")) else {}
     if "source" not in tree.get("competition", {}):  # a recipe that names its competition, as a run's config.toml does, stands alone
         tree = merged(tree, _competition_file(_flag_value(argv, "--competition")))
-    config = _from_flags(Config, argv, validated(Config, tree, f"recipe {named!r}" if named else str(COMPETITION_FILE)), prog)
-    directory_name(config.name, "--name")
-    return config
+    return _from_flags(Config, argv, validated(Config, tree, f"recipe {named!r}" if named else str(COMPETITION_FILE)), prog)
 
 
 def predict_config(argv: Sequence[str] | None = None) -> PredictConfig:

@@ -15,7 +15,6 @@ from competition.console import fail, say
 from competition.credentials import find_credentials
 from competition.errors import CompetitionError
 from competition.load import load
-from competition.settings import train_config
 from folds.errors import FoldError
 from folds.run import environment
 from reports.report import write_report
@@ -65,8 +64,6 @@ SECRETS = {
 @pytest.mark.parametrize("name", PATHS)
 def test_a_name_that_is_a_path_is_refused_before_anything_is_made(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CompetitionError, match="a directory is called so"):
-        train_config([f"--name={name}"])
     with pytest.raises(CompetitionError, match="a directory is called so"):
         Config(name=name).run_directory("digits")
     with pytest.raises(CompetitionError, match=r"competition\.slug .*: a directory is called so"):
