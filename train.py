@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from competition.config import Config
+from competition.config import Config, directory_name
 from competition.console import guarded, say, show_reasons, table
 from competition.settings import train_config
 
@@ -38,6 +38,7 @@ def train(config: Config) -> int:
     from models.together import entered_by_main, from_main, join, largest, main_first
     from reports.report import report_or_reason
 
+    directory_name(config.name, "--name")
     join(config.machine)
     with main_first():
         contest = load(config.competition)

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import os
+import re
 import tarfile
 import tempfile
 import weakref
@@ -17,7 +18,7 @@ from shutil import rmtree
 from typing import IO, Any, Protocol, cast
 
 from competition.errors import CompetitionError
-from competition.spans import FileSpan, Span, kept
+from competition.spans import FileSpan, Span, check_bomb, check_room, kept
 from competition.zips import ZipFolder
 
 CHUNK_BYTES = 4 * 2**20
@@ -161,7 +162,7 @@ def open_packed_tar(opener: Callable[..., Any], span: Span, where: str) -> Folde
     """A tar that is compressed as a whole has no random access: it is inflated once, into memory or a temporary file."""
     try:
         with opener(BufferedReader(_Stream(span)), "rb") as file:
-            return open_tar(kept(iter(partial(file.read, CHUNK_BYTES), b"")), where)
+            return open_tar(kept(iter(partial(file.read, CHUNK_BYTES), b""), span.size, where), where)
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise CompetitionError(f"{where}: is cut or damaged ({error}): download it again") from None
 
@@ -179,14 +180,19 @@ def open_7z(span: Span, where: str) -> Folder:
         with py7zr.SevenZipFile(BufferedReader(_Stream(span)), "r") as archive:
             if archive.needs_password():
                 raise CompetitionError(f"{where}: is encrypted: unpack it with its password first")
-            archive.extractall(path=directory)  # noqa: S202 - py7zr refuses paths that lead out of the directory
+            listed = archive.list()
+            check_bomb(sum(file.uncompressed for file in listed), span.size, where)
+            check_room(sum(file.uncompressed for file in listed), directory, where)
+            # Links are left out; a path that leads out of the directory py7zr refuses, and so the whole archive.
+            archive.extract(directory, [file.filename for file in listed if file.is_file and not leads_out(file.filename)])
     except CompetitionError:
         rmtree(directory, ignore_errors=True)
         raise
-    except Exception as error:  # py7zr raises whatever comes on damaged bytes
+    except Exception as error:  # py7zr and its decompressors raise many kinds for what is damaged
         rmtree(directory, ignore_errors=True)
         raise CompetitionError(f"{where}: cannot be read as 7z ({error}): download it again") from None
-    folder = DiskFolder(directory, [path.relative_to(directory).as_posix() for path in sorted(directory.rglob("*")) if path.is_file()])
+    there = [path.relative_to(directory).as_posix() for path in sorted(directory.rglob("*")) if path.is_file() and not path.is_symlink()]
+    folder = DiskFolder(directory, there)
     weakref.finalize(folder, rmtree, directory, ignore_errors=True)
     return folder
 
@@ -203,6 +209,14 @@ ARCHIVES: dict[str, Callable[[Span, str], Folder]] = {
 
 
 _SUFFIXES = (*ARCHIVES, *map(str.upper, ARCHIVES))
+
+
+_OUT = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)|\0")
+
+
+def leads_out(name: str) -> bool:
+    """Whether a path of an archive would lead out of the directory that it is unpacked into, on any system."""
+    return _OUT.search(name) is not None
 
 
 def archive_suffix(name: str) -> str | None:

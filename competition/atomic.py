@@ -26,7 +26,8 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     part = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.{get_ident()}.part")
-    part.touch()
+    part.unlink(missing_ok=True)
+    part.touch(exist_ok=False)  # never through a link that somebody put there
     try:
         yield part
         with part.open("rb") as written:
@@ -65,11 +66,27 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_array(path: Path, array: "np.ndarray") -> None:
-    """A .npy file, read by np.load(path, allow_pickle=False)."""
+    """A .npy file, for `read_array`."""
     import numpy as np
 
     with replacing(path) as part, part.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def read_array(path: Path, shape: "tuple[int, ...]", dtype: "type[np.generic]", mapped: bool = False) -> "np.ndarray | None":
+    """The array that was kept in a .npy file, None where there is none, or it is not the one that is wanted. Objects are never loaded.
+
+    shape: -1 for an axis of any length. mapped: read-only, and from the disk when it is looked at.
+    """
+    import numpy as np
+
+    try:
+        with path.open("rb") as file:
+            array = np.lib.format.open_memmap(path, mode="r") if mapped else np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError, OverflowError):
+        return None
+    fits = array.ndim == len(shape) and all(wanted in (-1, length) for wanted, length in zip(shape, array.shape, strict=True))
+    return array if fits and array.dtype == dtype else None
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from competition.atomic import replacing
+from competition.atomic import read_array, replacing
 from competition.console import progress, say
 from competition.errors import CompetitionError
 from competition.images import ImageSource
@@ -80,7 +80,8 @@ def pixels(
     """uint8 N x S x S x C, memory-mapped and read-only, row by row with `rows` (columns id and image).
 
     Built on all cores where it is not there yet. The file's name is a hash of the images' stamps, so changed images are decoded
-    anew; two processes that build it at once both succeed, and one that is killed leaves nothing behind that is taken for whole.
+    anew; two processes that build it at once both succeed, and one that is killed leaves nothing behind that is taken for whole. A file
+    of that name that holds something else is built anew.
     Where it would be larger than most_gib, or the disk has no room for it, each image is decoded whenever it is looked at.
 
     Raises: CompetitionError that names the images (by id and path) that cannot be read.
@@ -88,8 +89,10 @@ def pixels(
     keys = rows["image"].tolist()
     asked = json.dumps([LAYOUT, source.stamp(keys), list(keys), size_px, channels, interpolation, fit])
     path = directory / f"{size_px}px-{channels}ch-{hashlib.sha256(asked.encode()).hexdigest()[:16]}.npy"
-    if not path.is_file():
-        size = len(keys) * size_px**2 * channels
+    shape = (len(keys), size_px, size_px, channels)
+    kept = read_array(path, shape, np.uint8, mapped=True)
+    if kept is None:
+        size = math.prod(shape)
         directory.mkdir(parents=True, exist_ok=True)
         room = min(most_gib * 2**30, shutil.disk_usage(directory).free - LEFT_FREE)
         if size > room:
@@ -98,8 +101,8 @@ def pixels(
             return Undecoded(source, keys, (size_px, channels, interpolation, fit), path)
         with replacing(path) as part:
             _fill(part, source, keys, rows["id"].tolist(), size_px, channels, interpolation, fit)
-    kept: Any = np.lib.format.open_memmap(path, mode="r")
-    return kept
+        kept = np.lib.format.open_memmap(path, mode="r")
+    return kept  # type: ignore[return-value]
 
 
 def fit_square(image: np.ndarray, size_px: int, channels: int, interpolation: str, fit: str = "stretch") -> np.ndarray:

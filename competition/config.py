@@ -7,6 +7,7 @@ device before a run starts (models/plan.py); a run writes what it resolved to it
 import hashlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,16 +16,33 @@ import pydantic_core
 import tyro
 from pydantic import Field
 
+from competition.errors import CompetitionError
+
 Auto = Literal["auto"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 SECONDS_OF = {"s": 1, "m": 60, "h": 3600}
+MOST_NAME = 100  # letters; a file system takes 255 bytes, of which time and score want some
+NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]|^[. -]|[. ]$')
 
 
 def flag(name: str) -> object:
     """A short flag of its own (`--fold`), without the section's prefix."""
     return tyro.conf.arg(name=name, prefix_name=False)
+
+
+def directory_name(text: str, what: str) -> str:
+    """The text itself, where a directory may be called so on any system, and stays where it is put.
+
+    Raises: CompetitionError for a path, and what no name may hold. what: it is that is called so.
+    """
+    if not text or len(text) > MOST_NAME or NOT_IN_NAMES.search(text):
+        raise CompetitionError(
+            f'{what} {text!r}: a directory is called so: 1 to {MOST_NAME} letters, none of / \\ : * ? " < > |, '
+            "no dot, space or hyphen at its beginning, no dot or space at its end"
+        )
+    return text
 
 
 def _as_words(value: object) -> object:
@@ -315,8 +333,11 @@ class Config(Section):
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:6]
 
     def run_directory(self, competition: str) -> Path:
-        """Where this run of a competition stands."""
-        return self.machine.runs / competition / f"{self.name}-{self.digest()}"
+        """Where this run of a competition stands.
+
+        Raises: CompetitionError where its name would lead elsewhere.
+        """
+        return self.machine.runs / competition / f"{directory_name(self.name, '--name')}-{self.digest()}"
 
 
 class PredictConfig(Section):

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from competition.errors import InputError
+from competition.plain import plain
 from competition.processes import RANK
 
 if TYPE_CHECKING:
@@ -20,16 +21,24 @@ BAR_WIDTH = 24
 LEVELS = "▁▂▃▄▅▆▇█"
 LONGEST_COURSE = 40  # letters
 
-console = Console(highlight=False, soft_wrap=True, quiet=RANK > 0)
-errors = Console(stderr=True, highlight=False, soft_wrap=True, quiet=RANK > 0)
+# A class may be called [red] or :dog:
+console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, quiet=RANK > 0)
+errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True, quiet=RANK > 0)
 if not console.is_terminal:
     console.width = 140  # a log has no window that could be too narrow
 
 
-def say(line: str) -> None:
-    """One line as it is: nothing in it is taken for markup."""
-    console.print(line, markup=False)
+def say(line: str, style: str = "", head: str = "") -> None:
+    """One line as it is: nothing in it is taken for markup, and nothing steers the terminal. head: how it begins, in bold."""
+    if head:
+        console.print(plain(head), style="bold", end="")
+    console.print(plain(line), style=style if console.is_terminal else None)
     sys.stdout.flush()
+
+
+def complain(line: str, style: str = "") -> None:
+    """As `say`, to where errors go."""
+    errors.print(plain(line), style=style if errors.is_terminal else None)
 
 
 @contextmanager
@@ -44,7 +53,7 @@ def hushed() -> Iterator[None]:
 
 def fail(error: BaseException) -> int:
     """Prints the error, and gives the exit code for the user's own input: 2."""
-    errors.print(f"error: {error}", markup=False, style="red" if errors.is_terminal else None)
+    complain(f"error: {error}", "red")
     return 2
 
 
@@ -58,7 +67,7 @@ def guarded(work: Callable[[], int]) -> int:
     except InputError as error:
         return fail(error)
     except KeyboardInterrupt:
-        errors.print("stopped")
+        complain("stopped")
         return 130
     except BrokenPipeError:  # whoever read what is printed (`| head`) has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes at its end
@@ -75,12 +84,12 @@ def table(title: str, columns: list[str], rows: list[list[str]], right: tuple[in
     """A table; the columns whose places are in `right` are numbers."""
     from rich.text import Text
 
-    console.print(Text(title, style="bold"))
+    console.print(Text(plain(title), style="bold"))
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns))
     for place, column in enumerate(columns):
-        drawn.add_column(column, justify="right" if place in right else "left", overflow="fold")
+        drawn.add_column(plain(column), justify="right" if place in right else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
+        drawn.add_row(*(Text(plain(cell)) for cell in row))
     console.print(drawn, soft_wrap=False)
 
 
@@ -114,7 +123,7 @@ def progress(what: str, total: int, unit: str = "images", done: int = 0) -> Iter
 
     percent = TextColumn("{task.percentage:>3.0f} %")
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), percent, Rate(), TimeRemainingColumn(), console=console, transient=True
+        TextColumn("{task.description}", markup=False), BarColumn(), percent, Rate(), TimeRemainingColumn(), console=console, transient=True
     ) as bar:
-        task = bar.add_task(what, total=total, completed=done)
+        task = bar.add_task(plain(what), total=total, completed=done)
         yield lambda amount: bar.advance(task, amount)

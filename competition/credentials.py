@@ -32,8 +32,10 @@ def find_credentials(environment: Mapping[str, str] = os.environ) -> Credentials
     notes: list[str] = []
     found: list[tuple[str, str]] = []
     if token := environment.get("KAGGLE_API_TOKEN"):
-        place = f" (the file {token})" if Path(token).is_file() else ""
+        is_file = _is_file(token)
+        place = f" (the file {token})" if is_file else ""
         found.append((f"the environment variable KAGGLE_API_TOKEN{place}", "unset KAGGLE_API_TOKEN"))
+        notes += _readable(Path(token)) if is_file else []
     for path in (home / ".kaggle" / "access_token", home / ".kaggle" / "access_token.txt"):
         if _text(path).strip():
             found.append((str(path), f"rm {path}"))
@@ -104,6 +106,14 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def _is_file(text: str) -> bool:
+    """Whether the text names a file; a token may be longer than any file's name."""
+    try:
+        return Path(text).is_file()
+    except OSError:
+        return False
 
 
 def _readable(path: Path) -> list[str]:

@@ -28,6 +28,7 @@ JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 MOST_PX_A_BYTE = 1024  # of a JPEG: a block of 64 takes a bit at the least
 PNG_GREY, PNG_RGB = 0, 2
 PNG_HEADER_BYTES = 33
+MOST_INFLATED = 1032  # bytes of one that deflate has packed
 PILLOWS_WARNINGS = ("ignore", None, Warning, re.compile("PIL"), 0)  # as the list of filters has it
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
 
@@ -137,6 +138,9 @@ def _decode_png(content: bytes, key: str) -> np.ndarray:
     if depth != 8 or colour not in (PNG_GREY, PNG_RGB) or kinds & {b"tRNS", b"eXIf", b"acTL"}:
         return _decode_by_pillow(content, key)
     flag = cv2.IMREAD_GRAYSCALE if colour == PNG_GREY else cv2.IMREAD_COLOR_RGB
+    width, height = struct.unpack(">II", content[16:24])
+    if width * height * (1 if colour == PNG_GREY else 3) > MOST_INFLATED * len(content):
+        raise _bad(key, f"the image is too large: {width:,} x {height:,} px do not fit into {len(content):,} bytes")
     pixels = _by_cv2(content, flag | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         return _decode_by_pillow(content, key)
@@ -212,6 +216,16 @@ def _decode_tiff_by_cv2(content: bytes) -> np.ndarray | None:
     if pixels is not None and pixels.ndim == 3 and pixels.shape[2] in (3, 4):
         return pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]  # cv2 has blue first
     return pixels
+
+
+def _by_cv2(content: bytes, flags: int) -> np.ndarray | None:
+    """None where cv2 cannot, or will not (more than 2^30 pixels)."""
+    import cv2
+
+    try:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:
+        return None
 
 
 def _eight_bits(image, key: str) -> np.ndarray:  # type: ignore[no-untyped-def]

@@ -231,7 +231,7 @@ def _training_rows(candidates, tables: Tables, index: ImageIndex, sample: Sample
 
 
 def _many_an_id(tables: Tables, index: ImageIndex) -> str:
-    columns = (table.frame[name].head(2).tolist() for table in tables.of.values() for name in table.frame.columns[:MOST_ID_COLUMNS])
+    columns = (table.frame[name].head(2).tolist() for table in tables.of.values() for name in table.frame.columns[:MOST_ID_COLUMNS] if name)
     return next(
         (
             found

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from competition.archives import ARCHIVES, DiskFolder, Folder, archive_suffix
+from competition.archives import ARCHIVES, DiskFolder, Folder, archive_suffix, leads_out
 from competition.errors import CompetitionError, examples
 from competition.spans import FileSpan
 
@@ -97,10 +97,11 @@ class Files:
 
     def _mount(self, folder: Folder, prefix: str, where: str, depth: int) -> None:
         self._folders.append(folder)
-        outside = [name for name in folder.names if name.startswith("../") or "/../" in name]
+        outside = set() if isinstance(folder, DiskFolder) else set(filter(leads_out, folder.names))
         if outside:
-            self.unopened[where] = f"{where}: {len(outside):,} files would lie outside of it: {examples(outside)}; they are left out"
-        names = [name for name in folder.names if not is_junk(name) and "../" not in name]
+            told = examples(sorted(outside))
+            self.unopened[where] = f"{where}: {len(outside):,} files would lie outside of it: {told}; they are left out"
+        names = [name for name in folder.names if not is_junk(name) and name not in outside]
         for name in [name for name in names if not name.endswith(USUAL) and PART.search(name)]:
             names.remove(name)
             whole = PART.sub("", name)
@@ -133,7 +134,7 @@ def _is_text(name: str) -> bool:
 
 def is_junk(name: str) -> bool:
     """Whether a file is one that systems leave behind, or hidden."""
-    return name[0] == "." or "/." in name or "__MACOSX" in name or name.endswith(JUNK_NAMES)
+    return name[:1] in ("", ".") or "/." in name or "__MACOSX" in name or name.endswith(JUNK_NAMES)
 
 
 def _how_to_open(name: str) -> str:
@@ -174,8 +175,12 @@ def _walk(root: Path) -> Iterator[str]:
             path = folder + entry.name
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            try:
+                is_directory, is_file = entry.is_dir(), entry.is_file()
+            except OSError:  # a link to itself
+                continue
+            if is_directory:
                 below.append(path + "/")
-            elif entry.is_file():
+            elif is_file:
                 yield path
         waiting.extend(reversed(below))

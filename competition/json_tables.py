@@ -27,7 +27,10 @@ def read_json(files: Files, path: str, index: ImageIndex) -> tuple[pd.DataFrame 
     except RecursionError:
         raise CompetitionError(f"{path}: cannot be read as JSON: too many brackets in each other") from None
     names = tree.get("categories") if isinstance(tree, dict) else None
-    return _frame(_records(tree, index)), _frame(names if _are_records(names) else None)
+    try:
+        return _frame(_records(tree, index)), _frame(names if _are_records(names) else None)
+    except UnicodeEncodeError as error:  # half of a letter, as JSON can write one
+        raise CompetitionError(f"{path}: cannot be read as a table: {error}") from None
 
 
 def coco_records(tree: dict[str, Any]) -> Records:

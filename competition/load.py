@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from competition.catalogue import CATALOGUE
-from competition.config import CompetitionConfig
+from competition.config import CompetitionConfig, directory_name
 from competition.contest import Competition
 from competition.errors import CompetitionError, examples
 
@@ -14,6 +14,7 @@ def load(ask: CompetitionConfig) -> Competition:
 
     Raises: CompetitionError where there is none of that name, or where it cannot be used.
     """
+    directory_name(ask.slug, "competition.slug")  # of runs and caches
     if ask.source in CATALOGUE:
         return import_module(CATALOGUE[ask.source]).load(ask)
     path = Path(ask.source).expanduser()

@@ -11,7 +11,7 @@ import tomli_w
 
 from competition.atomic import write_text
 from competition.config import CompetitionConfig, Config, PredictConfig
-from competition.console import errors
+from competition.console import complain
 from competition.errors import CompetitionError, choose
 from competition.processes import RANK
 
@@ -136,7 +136,7 @@ def _competition_file(source: str | None) -> Tree:
     section = tree.get("competition", {})
     its = section.get("source") if isinstance(section, dict) else None  # what is no section is an error soon after
     if source is not None and its is not None and source != its:
-        errors.print(f"{COMPETITION_FILE} is about {its!r} and is left out: {source!r} was asked for", markup=False)
+        complain(f"{COMPETITION_FILE} is about {its!r} and is left out: {source!r} was asked for")
         return {}
     return tree
 

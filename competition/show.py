@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from competition.console import bar, console, say, table
+from competition.console import bar, say, table
 from competition.contest import Competition
 from competition.damage import look_for_damage
 from competition.errors import CompetitionError
@@ -24,8 +24,7 @@ def show(competition: Competition) -> None:
     """Prints what was found: counts, classes, images, and each guess with its reason."""
     rows = len(competition.train)
     truth = " with labels of its own" if competition.test_truth is not None else ""
-    console.print(f"[bold]{competition.name}[/bold]  {rows:,} training images, {len(competition.test):,} test images{truth}  ", end="")
-    say(f"({competition.source})")
+    say(f"  {rows:,} training images, {len(competition.test):,} test images{truth}  ({competition.source})", head=competition.name)
     for line in image_lines(competition):
         say(line)
     right = (1, 2, 3, 4, 5) if competition.task.kind == "regression" else (1, 2)

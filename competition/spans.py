@@ -1,6 +1,8 @@
 """Bytes that can be read from any place by any thread: a file, a stretch of a file, or memory."""
 
+import itertools
 import os
+import shutil
 import tempfile
 import threading
 import weakref
@@ -8,7 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+from competition.errors import CompetitionError
+
 IN_MEMORY_BYTES = 64 * 2**20  # what must be inflated as a whole and is larger than this goes to a temporary file
+LARGE_BYTES, MOST_TIMES = 2**30, 200  # what is larger, and was packed more tightly, is no data: tables shrink to a fifth or a thirtieth
+LEFT_FREE = 2**30  # bytes of the disk that no temporary file takes
 
 
 class Span(Protocol):
@@ -34,6 +40,7 @@ class MemorySpan:
         return self.content[start : start + length]
 
     def part(self, start: int, size: int) -> "MemorySpan":
+        """Here and below: no further than this span goes."""
         return MemorySpan(self.content[start : start + size])
 
 
@@ -58,7 +65,7 @@ class FileSpan:
         return content
 
     def part(self, start: int, size: int) -> "FileSpan":
-        return FileSpan(self.path, self.start + start, size)
+        return FileSpan(self.path, self.start + start, max(0, min(size, self.size - start)))
 
     def _open(self) -> int:
         with self._lock:
@@ -81,8 +88,21 @@ class FileSpan:
         self.__init__(*state)
 
 
-def kept(chunks: Iterable[bytes]) -> Span:
-    """The chunks as one span: in memory where they are few, else in a temporary file that goes when the span does."""
+def check_bomb(size: int, packed: int, what: str) -> None:
+    """Raises: CompetitionError where so many bytes, or pixels, are to come of so few that they are there to fill the machine."""
+    if size > LARGE_BYTES and size > MOST_TIMES * packed:
+        raise CompetitionError(
+            f"{what}: {packed:,} bytes would become {size / 2**30:,.1f} GiB, as no data does; where it is meant so, unpack it beside"
+        )
+
+
+def kept(chunks: Iterable[bytes], packed: int, what: str) -> Span:
+    """The chunks as one span: in memory where they are few, else in a temporary file that goes when the span does.
+
+    packed: the bytes that they come of.
+
+    Raises: CompetitionError where they are far too many for that, or the disk has no room for them.
+    """
     pieces: list[bytes] = []
     size = 0
     chunks = iter(chunks)
@@ -94,10 +114,27 @@ def kept(chunks: Iterable[bytes]) -> Span:
     else:
         return MemorySpan(b"".join(pieces))
     descriptor, name = tempfile.mkstemp(prefix="competition-")
-    with os.fdopen(descriptor, "wb") as file:
-        file.writelines(pieces)
-        file.writelines(chunks)
+    written = 0
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in itertools.chain(pieces, chunks):
+                written += len(chunk)
+                check_bomb(written, packed, what)
+                check_room(len(chunk), Path(name).parent, what)
+                file.write(chunk)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
     span = FileSpan(Path(name))
     # A part of the span knows the path only: whoever takes parts keeps the span.
     weakref.finalize(span, Path(name).unlink, missing_ok=True)
     return span
+
+
+def check_room(size: int, directory: Path, what: str) -> None:
+    """Raises: CompetitionError where so many bytes would leave the disk of temporary files all but full."""
+    if size > (free := shutil.disk_usage(directory).free - LEFT_FREE):
+        raise CompetitionError(
+            f"{what}: unpacked it needs more than {max(0, free) / 2**30:,.1f} GiB, which is what {directory} has room for: "
+            "unpack it beside, or set TMPDIR to a larger disk"
+        )

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
-from competition.console import errors
+from competition.console import complain
 
 STARTER = "TRAIN_PARENT_PID"  # set where that process started this one as a command, and looks after it
 PART = "TRAIN_PART"  # set where this one trains a fold of a run that its starter tells people of
@@ -30,7 +30,7 @@ class StopRequest:
             raise KeyboardInterrupt
         self.received = signal.Signals(number)
         if not self.is_part:
-            errors.print("stopping: saving the state first (once more to stop at once)", markup=False)
+            complain("stopping: saving the state first (once more to stop at once)")
 
     def __call__(self) -> bool:
         if _left_alone():

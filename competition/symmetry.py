@@ -34,11 +34,21 @@ def symmetry_of(pixels: Pixels, classes: np.ndarray, directory: Path) -> Reason:
     """As `find_symmetry`, of a pixel cache (competition/cache.py); measured once, and kept in the directory for the next start."""
     asked = f"{LAYOUT} {Path(str(pixels.filename)).name} ".encode() + classes.tobytes()
     path = directory / f"symmetry-{hashlib.sha256(asked).hexdigest()[:16]}.json"
-    if path.is_file():
-        return Reason(**json.loads(path.read_text(encoding="utf-8")))
+    if (kept := _kept(path)) is not None:
+        return kept
     reason = find_symmetry(pixels, classes)
     write_json(path, asdict(reason))
     return reason
+
+
+def _kept(path: Path) -> Reason | None:
+    """What was measured before; None where nothing was, or the file says something else."""
+    try:
+        reason = Reason(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    fits = reason.value in ("none", "horizontal", "all") and isinstance(reason.what, str) and isinstance(reason.why, str)
+    return reason if fits else None
 
 
 def find_symmetry(pixels: Pixels | np.ndarray, classes: np.ndarray) -> Reason:

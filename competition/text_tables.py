@@ -158,6 +158,8 @@ def read_delimited(files: Files, path: str, index: ImageIndex) -> Table | None:
         rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
     except csv.Error:
         raise CompetitionError(f"{path}: a cell has more than {csv.field_size_limit():,} letters: {OPEN_QUOTE}") from None
+    if not rows:
+        return None
     names = names_without_header(rows[0], rows[1:-1] or rows[1:], path, index)
     header, below = names or rows[0], rows[0 if names else 1 :]
     below = [row for row in below[:-1] or below if len(row) == len(header)]
@@ -218,6 +220,8 @@ def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[s
     # pandas names a column without a name "Unnamed: 0"; the file's own spelling is wanted.
     frame = frame.rename(columns={name: "" if name.startswith("Unnamed: ") else name.strip() for name in frame.columns})
     _refuse_twins(list(frame.columns), path)
+    if len(frame.columns) > 1 and not any(frame.columns):
+        raise CompetitionError(f"{path}: cannot be read as a table: none of its {len(frame.columns):,} columns has a name")
     nameless = (frame.columns == "").nonzero()[0][1:]  # none is ever used; one is kept, which may number the rows
     return frame.iloc[:, [place for place in range(len(frame.columns)) if place not in set(nameless)]] if len(nameless) else frame
 
@@ -311,9 +315,10 @@ def read_parquet(files: Files, path: str, index: ImageIndex) -> Table | None:
 
     try:
         read = parquet.read_table(pa.py_buffer(files.read(path)))
-    except (pa.ArrowException, OSError) as error:
+        names = read.column_names
+    except (pa.ArrowException, OSError, ValueError, KeyError, NotImplementedError) as error:
         raise CompetitionError(f"{path}: cannot be read as parquet: {error}") from None
-    _refuse_twins(read.column_names, path)
+    _refuse_twins(names, path)
     if read.num_columns > MOST_COLUMNS:
         raise CompetitionError(f"{path}: is no table of labels, it has {read.num_columns:,} columns; pixels are read from CSV")
     columns = {name: [text_of(value) for value in read.column(name).to_pylist()] for name in read.column_names}

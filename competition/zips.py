@@ -8,10 +8,10 @@ import bz2
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from competition.errors import CompetitionError
-from competition.spans import Span, kept
+from competition.spans import Span, check_bomb, kept
 
 LOCAL = struct.Struct("<4s5H3I2H")
 CENTRAL = struct.Struct("<4s6H3I5H2I")
@@ -21,7 +21,6 @@ END64 = struct.Struct("<4sQ2H2I4Q")
 ENCRYPTED, UTF8_HIGH_BYTE = 0x1, 0x8  # bits of the flags; the second is 0x800 of both bytes
 STORED, DEFLATED, BZIP2 = 0, 8, 12
 CHUNK_BYTES = 4 * 2**20
-HIGHEST_RATIO = 1032  # of what deflate can pack to what it packed
 EXTRA_SLACK_BYTES = 64  # local headers carry more extra fields than the directory says; one read then nearly always does
 
 
@@ -70,8 +69,9 @@ class ZipFolder:
         """The file's bytes in pieces, for those that are large."""
         entry = self.entry(name)
         start = self._start(name, entry)
+        inflate: Any = None
         if entry.method == STORED:
-            inflate = None
+            pass
         elif entry.method == DEFLATED:
             inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         elif entry.method == BZIP2:
@@ -80,20 +80,22 @@ class ZipFolder:
             raise CompetitionError(
                 f"{self.where}: {name!r} is packed by method {entry.method}, which cannot be read here: unpack the archive, or pack it anew"
             )
+        check_bomb(entry.size, entry.packed, f"{self.where}: {name!r}")
         crc = size = 0
         step = max(chunk_bytes // 8, 2**16) if inflate else chunk_bytes
         for place in range(0, entry.packed, step):
-            piece = self.span.at(start + place, min(step, entry.packed - place))
-            if inflate is not None:
-                try:
-                    piece = inflate.decompress(piece)
-                except (zlib.error, OSError, EOFError):
-                    raise self._damaged(name) from None
-            crc = zlib.crc32(piece, crc)
-            size += len(piece)
-            if size > entry.size:
-                raise self._damaged(name)
-            yield piece
+            packed = self.span.at(start + place, min(step, entry.packed - place))
+            try:
+                for piece in _pieces(inflate, packed, chunk_bytes) if inflate else [packed]:
+                    crc = zlib.crc32(piece, crc)
+                    size += len(piece)
+                    if size > entry.size:
+                        raise self._damaged(name)
+                    yield piece
+            except (zlib.error, OSError, EOFError):
+                raise self._damaged(name) from None
+            if not packed:  # the archive says that it is longer than it is
+                break
         if size != entry.size or crc != entry.crc:
             raise self._damaged(name)
 
@@ -119,7 +121,7 @@ class ZipFolder:
         entry = self.entry(name)
         if entry.method == STORED:
             return self.span.part(self._start(name, entry), entry.size)
-        return kept(self.chunks(name))
+        return kept(self.chunks(name), entry.packed, f"{self.where}: {name!r}")
 
     def _packed(self, name: str, entry: ZipEntry, length: int) -> bytes:
         slack = LOCAL.size + len(name.encode()) + EXTRA_SLACK_BYTES
@@ -141,13 +143,24 @@ class ZipFolder:
         return LOCAL.size + fields[9] + fields[10]
 
     def _inflated(self, name: str, packed: bytes, size: int) -> bytes:
+        check_bomb(size, len(packed), f"{self.where}: {name!r}")
         try:
-            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, min(size, HIGHEST_RATIO * len(packed)) + 1)
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)  # what is longer than it says is damaged
         except zlib.error:
             raise self._damaged(name) from None
 
     def _damaged(self, name: str) -> CompetitionError:
         return CompetitionError(f"{self.where}: {name!r} is damaged (its checksum does not fit): download the archive again")
+
+
+def _pieces(inflate: Any, packed: bytes, most: int) -> Iterator[bytes]:
+    """What so many packed bytes become, at most so many bytes at a time: a thousandth of them may be enough to fill the memory."""
+    while True:
+        piece = inflate.decompress(packed, most)
+        yield piece
+        if len(piece) < most or inflate.eof:
+            return
+        packed = getattr(inflate, "unconsumed_tail", b"")  # bz2 keeps it itself
 
 
 def _directory(span: Span, where: str) -> tuple[bytes, int]:
@@ -172,8 +185,7 @@ def _places(directory: bytes, where: str) -> dict[str, int]:
             name = raw.decode("utf-8" if directory[place + 9] & UTF8_HIGH_BYTE else "cp437", "replace")
         if "\\" in name:
             name = name.replace("\\", "/")
-        if name[:1] in ("/", "."):
-            name = name.lstrip("/").removeprefix("./")  # `zip -r data.zip ./train` writes so
+        name = name.removeprefix("./")  # `zip -r data.zip ./train` writes so
         if name and name[-1] != "/":
             places[name] = place
         place += fixed + name_len + extra_len + comment_len
@@ -210,7 +222,8 @@ def _wide(extra: bytes, full: int, packed: int, start: int) -> tuple[int, int, i
     while place + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, place)
         if kind == 1:
-            wide = iter(struct.unpack_from(f"<{min(length, len(extra) - place - 4) // 8}Q", extra, place + 4))
+            there = min(length, len(extra) - place - 4) // 8
+            wide = iter(struct.unpack_from(f"<{there}Q", extra, place + 4))
             full, packed, start = (next(wide, value) if value == 0xFFFFFFFF else value for value in (full, packed, start))
         place += 4 + length
     return full, packed, start

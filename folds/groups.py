@@ -47,7 +47,7 @@ def groups_of(contest: Competition, config: FoldsConfig) -> tuple[pd.Series | No
 def _from_file(contest: Competition, asked: str) -> pd.Series:
     try:
         table = pd.read_csv(asked, dtype=str, keep_default_na=False)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise FoldError(f"--folds.groups {asked}: cannot be read ({error})") from None
     if not {"id", "group"} <= set(table.columns):
         raise FoldError(f"--folds.groups {asked}: needs the columns id and group, it has {examples(table.columns)}")

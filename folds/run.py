@@ -96,7 +96,9 @@ class Run:
 
     def fold_of(self) -> pd.Series:
         """fold_of[id], as folds.csv has it."""
-        table = pd.read_csv(self.directory / "folds.csv", dtype={"id": str, "fold": "int64"}, keep_default_na=False)
+        table = pd.read_csv(
+            self.directory / "folds.csv", dtype={"id": str, "fold": "int64"}, keep_default_na=False, lineterminator="\n"
+        )  # an id may hold a carriage return
         return table.set_index("id")["fold"]
 
     @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from competition.atomic import write_array
+from competition.atomic import read_array, write_array
 from competition.config import FoldsConfig
 from competition.contest import Competition, Reason
 from competition.errors import choose, examples
@@ -112,8 +112,9 @@ def assign_folds(contest: Competition, config: FoldsConfig, cache: Path | None =
     folds = np.empty(len(ids), dtype=np.int64)
     rows = Rows(contest.truth[order], contest.task, config.count, config.seed, codes, values)
     path = None if cache is None else cache / f"folds-{_digest(config.scheme, rows)}.npy"
-    if path is not None and path.is_file():
-        folds[order] = np.load(path, allow_pickle=False)
+    kept = None if path is None else read_array(path, folds.shape, np.int64)
+    if kept is not None and np.isin(kept, np.arange(config.count)).all():
+        folds[order] = kept
     else:
         folds[order] = scheme(rows)
         if path is not None:

@@ -294,17 +294,33 @@ def _torchvision_native(name: str) -> InputSpec:
 
 
 def _build_torchvision(name: str, outputs: int, channels: int, weights: str, size_px: int, drop: float, drop_path: float) -> nn.Module:
-    from torchvision.models import get_model, get_model_weights
+    from torchvision.models import get_model
 
     options: dict[str, Any] = {"stochastic_depth_prob": drop_path} if drop_path else {}
     sized = name.startswith("vit_") and weights == "none"
     network = get_model(name, weights=None, **options, **({"image_size": size_px} if sized else {}))
     if weights == "pretrained":
-        network.load_state_dict(get_model_weights(name)["DEFAULT"].get_state_dict(progress=True, check_hash=True))  # type: ignore[index]
+        network.load_state_dict(_torchvision_weights(name))
     elif weights != "none":
         _load(network, weights)
     _set_ends(network, channels, outputs)
     return network
+
+
+def _torchvision_weights(name: str) -> dict[str, Any]:
+    """Of the hub or its cache, where they come as a torch file: its tensors alone are read, nothing in it is run.
+
+    Raises: OSError where they cannot be had; RuntimeError for a file of something else.
+    """
+    from torchvision.models import get_model_weights
+
+    weights: Any = get_model_weights(name)["DEFAULT"]  # type: ignore[index]
+    try:
+        return weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # torch's readers raise many kinds
+        raise RuntimeError(f"what lies in torch's cache is no file of weights ({_first_line(error)}); delete it") from None
 
 
 def _first(network: nn.Module) -> str:

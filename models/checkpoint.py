@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from competition.atomic import replacing, write_json
+from competition.errors import InputError
 from competition.task import Task
 from models.backbones import InputSpec, build
 from models.columns import Column, width_of
@@ -75,7 +76,9 @@ def load(directory: Path) -> tuple[nn.Module, Checkpoint]:
         network.load_state_dict(load_file(weights))
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{directory}: the checkpoint is damaged: {error}") from None
-    except (KeyError, TypeError, RuntimeError) as error:
+    except InputError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, MemoryError, RuntimeError) as error:
         raise ModelError(f"{directory}: weights and description do not fit each other: {str(error)[:300]}") from None
     return network.eval(), checkpoint
 

@@ -23,7 +23,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 
-from competition.atomic import write_array
+from competition.atomic import read_array, write_array
 from competition.cache import Pixels
 from competition.console import progress, say
 from competition.metrics import score
@@ -114,8 +114,8 @@ def embed(network: nn.Module, pixels: Pixels | np.ndarray, job: FoldJob, acceler
         asked.update(pixels[start : start + BATCH].tobytes())
     machine = job.config.machine
     path = Path(machine.cache) / job.config.competition.slug / f"features-{asked.hexdigest()[:16]}.npy"
-    if path.is_file():
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+    if (kept := read_array(path, (len(views), len(pixels), -1), np.float16, mapped=True)) is not None:
+        return kept
     body = copy.deepcopy(network).eval()
     body.set_submodule(last, nn.Identity())
     normalise = Normalise(job.spec, accelerator.device)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from competition.atomic import write_array
+from competition.atomic import read_array, write_array
 from competition.cache import pixels
 from competition.console import say
 from competition.contest import Competition
@@ -33,9 +33,8 @@ def with_pseudo(job: FoldJob, teacher: Path, contest: Competition) -> FoldJob:
     with main_first():
         cache = machine.cache / contest.name
         seen = pixels(contest.images, contest.test, spec.size_px, spec.channels, spec.interpolation, cache, machine.most_gib, spec.fit)
-        if kept.is_file():
-            told = np.load(kept, allow_pickle=False)
-        else:
+        told = read_array(kept, (len(contest.test), len(contest.task.classes)), np.float32)
+        if told is None:
             told = predict_test([teacher], contest, "auto", job.config.machine)[0].to_numpy(dtype=np.float32)
             write_array(kept, told)
     sure = told.max(axis=1) >= job.config.data.pseudo_sure if job.task.one_of_many else np.ones(len(told), dtype=bool)

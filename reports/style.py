@@ -2,7 +2,6 @@
 
 import io
 import re
-import unicodedata
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
 
+from competition.plain import STEERING, plain
 from reports.blocks import Drawing
 
 INK = "#010203"  # stands for the colour of the page's text
@@ -92,7 +92,7 @@ def in_whole_numbers(axes: Axes) -> None:
 
 def shown(name: object) -> str:
     """A name as a drawing can hold it: of printable characters, not too long, and not hidden from a legend by a leading underscore."""
-    text = "".join("\ufffd" if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in str(name))
+    text = "".join("\ufffd" if letter in "\t\n" or STEERING.match(letter) else letter for letter in str(name))
     text = text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
     return f"\u2060{text}" if text.startswith("_") else text
 
@@ -106,7 +106,7 @@ def _inline(svg: str, anchor: str, alt: str) -> Markup:
     width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)[0]
     root = (
         f'<svg viewBox="0 0 {width} {height}" width="{float(width) * 4 / 3:.0f}" height="{float(height) * 4 / 3:.0f}" '
-        f'role="img" aria-label="{escape(alt)}">'
+        f'role="img" aria-label="{escape(plain(alt))}">'
     )
     return Markup(root + body[body.index(">") + 1 :].strip())  # noqa: S704 - matplotlib escapes what it writes
 

@@ -45,15 +45,15 @@ def check_file(file: File, /, competition: Source = "", runs: Path = Path("runs"
 
 def _show_problems(file: Path, contest: "Competition", facts: dict[str, Any], made_by: "list[Run]") -> int:
     """How many errors there are, after all problems were printed."""
-    from competition.console import console, errors, say
+    from competition.console import complain, say
     from submissions.check import check
     from submissions.origin import oof_of
 
     oof = oof_of(facts, made_by, contest)
     problems = check(file, contest, oof)
     for problem in problems:
-        to, style = (errors, "red") if problem.severity == "error" else (console, "yellow")
-        to.print(f"{problem.severity}: {problem}", markup=False, style=style if to.is_terminal else None)
+        tell, style = (complain, "red") if problem.severity == "error" else (say, "yellow")
+        tell(f"{problem.severity}: {problem}", style)
     refused = sum(problem.severity == "error" for problem in problems)
     found = ", ".join(
         f"{count} {what}{'s' * (count > 1)}" for count, what in [(refused, "error"), (len(problems) - refused, "warning")] if count
@@ -62,7 +62,7 @@ def _show_problems(file: Path, contest: "Competition", facts: dict[str, Any], ma
     if facts and oof is None:
         say("its runs are gone: not compared with what they predicted out of fold")
     if refused:
-        errors.print(f"{file}: {found}; it would be refused ({asked})", markup=False)
+        complain(f"{file}: {found}; it would be refused ({asked})")
     else:
         say(f"{file}: {found or 'fine'} ({asked})")
     return refused

@@ -33,8 +33,9 @@ def note_beside(file: Path, **facts: Any) -> None:
 
 def runs_of(file: Path, facts: dict[str, Any], runs: Path) -> list[Run]:
     """The runs that predicted, of those that are still there: beside the submissions, or in `runs`."""
-    homes = (file.resolve().parent.parent, runs / str(facts.get("competition", "")))
-    places = [next((home / name for home in homes if (home / name / "config.toml").is_file()), None) for name in facts.get("runs", [])]
+    homes = (file.resolve().parent.parent, runs / Path(str(facts.get("competition", ""))).name)
+    names = [Path(str(name)).name for name in facts.get("runs", [])]  # a JSON of somebody else's leads nowhere else
+    places = [next((home / name for home in homes if name and (home / name / "config.toml").is_file()), None) for name in names]
     return [read_run(place) for place in places if place is not None]
 
 

@@ -19,6 +19,7 @@ import tomli_w
 from competition.atomic import write_json, write_text
 from competition.console import say
 from competition.contest import Competition
+from competition.errors import examples
 from folds.run import Run
 from submissions.errors import SubmissionError
 from submissions.offline import MARK
@@ -118,11 +119,17 @@ def package_name(competition: str, runs: Sequence[str]) -> str:
 
 
 def files_of(run: Run) -> list[Path]:
-    """What predicting needs of a run: its settings, folds, and finished models."""
+    """What predicting needs of a run: its settings, folds, and finished models.
+
+    Raises: SubmissionError where one of them lies elsewhere.
+    """
     models = [run.fold_directory(fold) for fold in run.finished_folds()]
     models += [path.parent for path in run.directory.glob("full/done.json")]
     wanted = [run.directory / name for name in RUN_FILES] + [model / name for model in models for name in MODEL_FILES]
-    return [path for path in wanted if path.is_file()]
+    there, home = [path for path in wanted if path.is_file()], run.directory.resolve()
+    if out := [path for path in there if not path.resolve().is_relative_to(home)]:
+        raise SubmissionError(f"{run.directory}: links to files of another directory are not packed and sent: {examples(out)}")
+    return there
 
 
 def competition_toml(contest: Competition) -> str:
