@@ -23,7 +23,7 @@ from models.backbones import InputSpec
 from models.batchwise import Batchwise
 from models.errors import ModelError
 
-LAST_SECONDS = 10  # that a worker lives on after it was told to end
+LAST_SECONDS = 5  # that a worker lives on after it was told to end
 
 
 def seed_of(*parts: int) -> int:
@@ -137,6 +137,7 @@ def _alone(worker: int) -> None:
     become_worker()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "alarm"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, lambda *told: signal.alarm(LAST_SECONDS))
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -105,8 +105,8 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
 
     epochs, steps = int(optim.epochs), batches.steps
     schedule = SCHEDULES[optim.schedule]
-    measure = partial(_measure, job, parts, TORCH_TYPE[accelerator.mixed_precision], stop)
     portions = Portions(job.name, job.directory.parent, device)
+    measure = partial(_measure, job, parts, TORCH_TYPE[accelerator.mixed_precision], stop, portions)
     always = optim.keep == "best" or optim.schedule == "plateau"  # these need every epoch's held-out loss
 
     epoch, step, elapsed, total, history, best, before = 0, 0, 0.0, torch.zeros((), device=device), [], None, 0.0
@@ -273,7 +273,7 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
 
 
 def _measure(
-    job: FoldJob, parts: Parts, autocast: torch.dtype | None, stop: Callable[[], bool], network: nn.Module
+    job: FoldJob, parts: Parts, autocast: torch.dtype | None, stop: Callable[[], bool], portions: Portions, network: nn.Module
 ) -> tuple[np.ndarray, float, float]:
     """Probabilities, loss (models/job.py) and metric of the held-out rows.
 
@@ -291,7 +291,7 @@ def _measure(
     if not len(job.held_rows):
         return np.zeros((0, len(job.task.classes)), np.float32), math.nan, math.nan
     share_buffers(network)
-    mine, batch = np.array_split(job.held_rows, PROCESSES)[RANK], 2 * int(job.config.optim.batch)
+    mine, batch = np.array_split(job.held_rows, PROCESSES)[RANK], max(1, 2 * int(job.config.optim.batch) // portions.count)
     given = ([network], [parts.head], job.pixels, mine, job.task, parts.normalise)
     probs = gathered(predict(*given, batch=batch, autocast=autocast, progress=looked, numbers=[job.numbers]))
     if not np.isfinite(probs).all():
