@@ -103,13 +103,13 @@ class TrainBatches(Dataset):
         loader: DataLoader = DataLoader(
             self, batch_size=None, sampler=numbers, num_workers=workers, pin_memory=pin, worker_init_fn=_alone if workers else None
         )  # type: ignore[arg-type]
-        return _as_raised(loader)
+        return _as_raised(iter(loader))  # begun now: it draws from torch's generator, which each step sets anew
 
 
-def _as_raised(loader: DataLoader) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """What it loads; of an image that cannot be read, what was said of it in the process that prepares batches, without a traceback."""
+def _as_raised(loaded: Iterator[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """What was loaded; of an image that cannot be read, what was said of it in the process that prepares batches, without a traceback."""
     try:
-        yield from loader
+        yield from loaded
     except InputError as error:
         raise type(error)(str(error).rpartition(f"{type(error).__name__}: ")[2].strip()) from None
 
