@@ -80,6 +80,7 @@ def journal(place: Path, turn: int) -> None:
     """A study's trial."""
     place.mkdir(exist_ok=True)
     path = place / "journal.log"
+    path.with_name("journal.log.lock").unlink(missing_ok=True)  # of one that was killed; optuna does so after half a minute
     _cut_short(path)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
     held = optuna.create_study(storage=storage, study_name="one", load_if_exists=True)
