@@ -167,7 +167,7 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
     stream = batches.stream(
         epoch, step, epochs, workers_of(config.machine, device), device.type == "cuda", lambda done: clock.position(done) >= calm_from
     )
-    group: list[tuple[torch.Tensor, ...]] = []  # the batches whose gradients the weights move by together
+    shown: list[tuple[torch.Tensor, ...]] = []  # the batches whose gradients the weights move by together
     position, measured, seconds = clock.position(epoch * steps + step), None, elapsed
     if position >= 1 and not history:
         say(f"{job.name}  has no time to be trained; a longer --budget is needed")
@@ -190,8 +190,8 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
                 first = step - step % optim.accumulate
                 last = min(first + optim.accumulate, steps)
                 moves = step + 1 == last
-                group = [*(group if step > first else []), (x, *columns, y)]
-                cost = portions.fitting(len(y), partial(learn, step, group, last - first), optimizer.zero_grad)
+                shown = [*(shown if step > first else []), (x, *columns, y)]
+                cost = portions.fitting(len(y), partial(learn, step, shown, last - first), optimizer.zero_grad)
                 total += accelerator.reduce(cost, "mean")  # type: ignore[operator]
                 if moves:
                     if optim.clip_norm:

@@ -30,7 +30,7 @@ from submissions.log import record as record_submission
 from submissions.write import Origin, write
 from tests.builders import make_competition, make_probs, make_table
 
-CONTEST = make_competition("multiclass", rows=2000, train_rows=2000)
+CONTEST = make_competition("multiclass", rows=400, train_rows=400)
 
 
 def opened(place: Path) -> Run:
