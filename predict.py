@@ -18,6 +18,7 @@ from competition.settings import competition_config, predict_config
 def predict(asked: PredictConfig) -> int:
     """The exit code, after the submission is on disk and was checked."""
     from competition.load import load
+    from competition.shortage import require_writable
     from folds.errors import FoldError
     from folds.run import newest_run, read_run
     from submissions.assemble import assemble, settle_blend
@@ -33,6 +34,8 @@ def predict(asked: PredictConfig) -> int:
                 f"{run.directory}: no fold is finished yet; python train.py --recipe {run.directory / 'config.toml'} goes on with it"
             )
 
+    output = runs[0].directory.parent / "submissions" if asked.output is None else asked.output.parent
+    require_writable(output, *(run.directory for run in runs))
     blending = settle_blend(runs, contest, asked.blend)
 
     from models.ensemble import predict_test  # torch takes seconds to import

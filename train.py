@@ -23,6 +23,7 @@ def train(config: Config) -> int:
     """The exit code, after the asked folds are trained, scored and in the ledger."""
     from competition.load import load
     from competition.machines import hosts_of
+    from competition.shortage import require_writable
     from competition.stop import StopRequest
     from competition.tabular import chosen
     from folds.audit_files import audit_first
@@ -32,7 +33,7 @@ def train(config: Config) -> int:
     from folds.run import FULL, open_run
     from folds.scores import gather
     from folds.show import show_scores
-    from folds.side_by_side import LOG, apart, get_ready, lanes_of, train_side_by_side
+    from folds.side_by_side import LOG, apart, get_ready, lanes_of, train_side_by_side, why_ended
     from folds.split import asked_folds, assign_folds, settle_folds, tuning_rows
     from folds.teacher import brought, teacher_of
     from models.together import entered_by_main, from_main, join, largest, main_first
@@ -40,6 +41,7 @@ def train(config: Config) -> int:
 
     directory_name(config.name, "--name")
     join(config.machine)
+    from_main(require_writable, config.machine.runs)
     with main_first():
         contest = load(config.competition)
         audit_first(contest, config)
@@ -117,8 +119,9 @@ def train(config: Config) -> int:
     if stop():  # of several processes, the others wait here for the main one
         say("stopped; the same command goes on from here")
         return stop.exit_code
+    stop.over()
     for fold, code in failed.items():
-        say(f"fold {fold} ended with exit code {code}: {run.fold_directory(fold) / LOG} tells why; the same command tries it again")
+        say(f"fold {fold} ended with exit code {code}: {why_ended(code, run.fold_directory(fold) / LOG)}; the same command tries it again")
     if done and tells:
         if len(done) == config.folds.count:
             exhibit([run.fold_directory(fold) for fold in done], contest, config.machine)

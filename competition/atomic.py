@@ -7,12 +7,15 @@ import os
 import platform
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from errno import EIO
 from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import psutil
+
+from competition.shortage import FULL, SHUT, NotWritten, number_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,20 +25,28 @@ HOST = re.sub(r"\W", "_", platform.node())
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; what was written there takes the place of `path` when the block ends without error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
+    """A temporary path beside `path`; what was written there takes the place of `path` when the block ends without error.
+
+    Raises: NotWritten where the disk is full, read-only or shut to this user, whatever library has met that; `path` is as it was.
+    """
     part = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.{get_ident()}.part")
-    part.unlink(missing_ok=True)
-    part.touch(exist_ok=False)  # never through a link that somebody put there
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        part.unlink(missing_ok=True)
+        part.touch(exist_ok=False)  # never through a link that somebody put there
         yield part
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(path)
         sync_directory(path.parent)
+    except Exception as error:
+        if (number := number_of(error)) in (*FULL, *SHUT, EIO):
+            raise NotWritten(number, path) from error
+        raise
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # of a directory that may not be written to
+            part.unlink(missing_ok=True)
 
 
 def _sweep(path: Path) -> None:

@@ -21,6 +21,7 @@ from competition.console import progress, say
 from competition.errors import CompetitionError
 from competition.images import ImageSource
 from competition.processes import cores
+from competition.shortage import FULL, NotWritten, disk_of
 
 LAYOUT = 2  # raised whenever the same image would give other pixels, so that older caches are left alone
 SHOWN = 3
@@ -99,8 +100,14 @@ def pixels(
             why = "more than --machine.cache-gib allows" if most_gib * 2**30 == room else f"and {directory} has room for {room / 2**30:.1f}"
             say(f"decoded, these images would take {size / 2**30:.1f} GiB, {why}: each is decoded anew whenever it is looked at")
             return Undecoded(source, keys, (size_px, channels, interpolation, fit), path)
-        with replacing(path) as part:
-            _fill(part, source, keys, rows["id"].tolist(), size_px, channels, interpolation, fit)
+        try:
+            with replacing(path) as part:
+                _fill(part, source, keys, rows["id"].tolist(), size_px, channels, interpolation, fit)
+        except NotWritten as error:
+            if error.errno not in FULL:
+                raise
+            say(f"{disk_of(path)} was filled meanwhile: each image is decoded anew whenever it is looked at")
+            return Undecoded(source, keys, (size_px, channels, interpolation, fit), path)
         kept = np.lib.format.open_memmap(path, mode="r")
     return kept  # type: ignore[return-value]
 

@@ -2,9 +2,12 @@
 
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,6 +16,7 @@ from rich.table import Table
 from competition.errors import InputError
 from competition.plain import plain
 from competition.processes import RANK
+from competition.shortage import in_words
 
 if TYPE_CHECKING:
     from competition.contest import Reason
@@ -51,27 +55,44 @@ def hushed() -> Iterator[None]:
         console.quiet = before
 
 
-def fail(error: BaseException) -> int:
+def fail(error: BaseException | str) -> int:
     """Prints the error, and gives the exit code for the user's own input: 2."""
     complain(f"error: {error}", "red")
     return 2
 
 
 def guarded(work: Callable[[], int]) -> int:
-    """The exit code of the work: its own, 2 after an error in the user's input, 130 after Ctrl-C, 141 where nobody reads on.
+    """The exit code of the work: its own, 2 after an error in the user's input, 1 where the machine lacks something (a disk is full), 130
+    after Ctrl-C, 143 after SIGTERM, 141 where nobody reads on.
 
     A bug shows its traceback.
     """
+    terminated: list[int] = []
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        terminated.append(number)
+        raise KeyboardInterrupt  # as Ctrl-C, so that what is half-written is cleared away
+
+    main = current_thread() is main_thread()
+    before = signal.signal(signal.SIGTERM, terminate) if main else None
     try:
         return work()
     except InputError as error:
         return fail(error)
     except KeyboardInterrupt:
         complain("stopped")
-        return 130
+        return 128 + (terminated or [signal.SIGINT])[0]
     except BrokenPipeError:  # whoever read what is printed (`| head`) has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes at its end
         return 141
+    except Exception as error:
+        if (told := in_words(error)) is None:
+            raise
+        fail(told)
+        return 1
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def show_reasons(reasons: "Iterable[Reason]") -> None:

@@ -22,8 +22,12 @@ class StopRequest:
         self.received: signal.Signals | None = None
         self.agreed, self.signal = agreed, 0
         self.is_part = PART in os.environ
-        for number in SIGNALS:
-            signal.signal(number, self._receive)
+        self.before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+
+    def over(self) -> None:
+        """From here on a signal ends the process as it did before there was a state to save."""
+        for number, handler in self.before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None and number == signal.SIGINT:

@@ -1,6 +1,7 @@
 """Several folds at once, a process each: one log a fold, one display, and a fold that fails does not take the others along."""
 
 import math
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from competition.console import progress, say
 from competition.forked import import_ahead
 from competition.machines import Host, Lanes, Process, Tail, shared_out, start, visible_gpus
 from competition.processes import LAUNCHED
+from competition.shortage import disk_of, is_full
 from competition.stop import PART
 from folds.budget import share_of
 from folds.run import Run
@@ -109,6 +111,15 @@ def _started(script: Path, run: Run, fold: int, lanes: Lanes, seconds: float, gp
     said = Tail(log)
     environment = {PART: "1"} | ({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})
     return Child(fold, start(machine, script, words, log, environment, lanes), said, gpu)
+
+
+def why_ended(code: int, log: Path) -> str:
+    """Why a fold's process ended so: its log tells, but for what kept it from saying anything."""
+    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        return (
+            "it was killed, as systems do where memory runs out; fewer at once (--machine.parallel-folds) or --machine.workers 0 take less"
+        )
+    return f"{disk_of(log)} is full; make room there" if is_full(log) else f"{log} tells why"
 
 
 def _show(line: str, advance: Callable[[int], None]) -> None:

@@ -6,6 +6,7 @@ resumed run goes on with exactly the batches that it had not seen.
 Legend: N batch, S side in px, C channels.
 """
 
+import signal
 from collections.abc import Callable, Iterator
 
 import albumentations as A
@@ -15,11 +16,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from competition.cache import Pixels
+from competition.errors import InputError
 from competition.processes import become_worker
 from competition.task import Task
 from models.backbones import InputSpec
 from models.batchwise import Batchwise
 from models.errors import ModelError
+
+LAST_SECONDS = 5  # that a worker lives on after it was told to end
 
 
 def seed_of(*parts: int) -> int:
@@ -99,7 +103,15 @@ class TrainBatches(Dataset):
         loader: DataLoader = DataLoader(
             self, batch_size=None, sampler=numbers, num_workers=workers, pin_memory=pin, worker_init_fn=_alone if workers else None
         )  # type: ignore[arg-type]
-        return iter(loader)
+        return _as_raised(iter(loader))  # begun now: it draws from torch's generator, which each step sets anew
+
+
+def _as_raised(loaded: Iterator[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """What was loaded; of an image that cannot be read, what was said of it in the process that prepares batches, without a traceback."""
+    try:
+        yield from loaded
+    except InputError as error:
+        raise type(error)(str(error).rpartition(f"{type(error).__name__}: ")[2].strip()) from None
 
 
 def chances_of(sampler: str, truth: np.ndarray, task: Task) -> np.ndarray | None:
@@ -120,8 +132,13 @@ def chances_of(sampler: str, truth: np.ndarray, task: Task) -> np.ndarray | None
 
 
 def _alone(worker: int) -> None:
-    """A worker computes on one thread; the process that trains has the others."""
+    """A worker computes on one thread; the process that trains has the others, and decides when both end: a signal that reaches all
+    processes (Ctrl-C, the end of a job) leaves that one what it needs for the step in hand."""
     become_worker()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "alarm"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, lambda *told: signal.alarm(LAST_SECONDS))
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 

@@ -36,6 +36,7 @@ from models.finetune import Freezing, check_sides, resized, side_at
 from models.infer import predict
 from models.job import Fitted, FoldJob, Stopped, save_checkpoint, table_loss
 from models.loggers import check_loggers, close, open_loggers, record
+from models.memory import Portions
 from models.optim import optimizer_for
 from models.parts import Parts, parts_of
 from models.sam import sharpest
@@ -44,9 +45,35 @@ from models.together import gathered, share_buffers
 
 STATE = "resume/state.safetensors"
 HISTORY = "history.csv"
+LOST = "DataLoader worker"  # how torch begins to tell of one that was killed
+MOST_LOST = 3  # times
+STOP_SECONDS = 5.0  # that a validation may still take once a stop is asked for: a machine that is taken back leaves thirty
 
 
 def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambda: False) -> Fitted:
+    """What the fold came to, as `fit_once` tells. Where a process that prepares batches is lost, it goes on from the last saved state.
+
+    Raises: as `fit_once`; ModelError where they are lost again and again.
+    """
+    for tried in range(1, MOST_LOST + 1):
+        try:
+            return fit_once(job, accelerator, stop)
+        except RuntimeError as error:
+            if not str(error).startswith(LOST):
+                raise
+            lost = str(error).splitlines()[0]
+        if PROCESSES > 1 or tried == MOST_LOST:
+            break
+        if stop():
+            raise Stopped
+        say(f"{job.name}  a process that prepares batches is gone: {lost}; going on from the last saved state")
+    raise ModelError(
+        f"{job.name}: processes that prepare batches are lost ({lost}), as they are where memory runs out or /dev/shm is small; "
+        "--machine.workers 0 does without them, and the same command goes on from the last saved state"
+    )
+
+
+def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambda: False) -> Fitted:
     """What the fold came to, after model.safetensors and model.json are in the job's directory.
 
     stop() is asked at every step; once it is true the state is saved and Stopped raised. A state that lies in the directory is
@@ -78,14 +105,16 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
 
     epochs, steps = int(optim.epochs), batches.steps
     schedule = SCHEDULES[optim.schedule]
-    measure = partial(_measure, job, parts, TORCH_TYPE[accelerator.mixed_precision])
+    portions = Portions(job.name, job.directory.parent, device)
+    measure = partial(_measure, job, parts, TORCH_TYPE[accelerator.mixed_precision], stop, portions)
     always = optim.keep == "best" or optim.schedule == "plateau"  # these need every epoch's held-out loss
 
     epoch, step, elapsed, total, history, best, before = 0, 0, 0.0, torch.zeros((), device=device), [], None, 0.0
+    averaged = False  # whether the weights that an epoch came to are part of the average already
     state = checkpoint.load_state(job.directory / STATE)
     if state:
         epoch, step, elapsed, total, history, best = (state[name] for name in ("epoch", "step", "elapsed", "total", "history", "best"))
-        total, before = total.to(device), state["position"]
+        total, before, averaged = total.to(device), state["position"], state.get("averaged", False)
         bare.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         if ema:
@@ -101,13 +130,31 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
             learnt = {"network": bare.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema and ema.module.state_dict()}
             learnt |= {"swa": swa and swa.state_dict(), "scaler": accelerator.scaler and accelerator.scaler.state_dict(), "best": best}
             reached = {"epoch": epoch, "step": step, "elapsed": elapsed, "position": position, "total": total, "history": history}
-            checkpoint.save_state(job.directory / STATE, reached | learnt)
+            checkpoint.save_state(job.directory / STATE, reached | learnt | {"averaged": averaged})
 
-    def backward(seen: tuple[torch.Tensor, ...], y: torch.Tensor, of: int) -> torch.Tensor:
-        """The loss of a batch, one of so many of a step, its gradient added; of several processes, their mean is the batch's."""
-        cost = parts.cost(network(*seen), y) * (len(y) * share[1] / batches.batch)
-        accelerator.backward(cost / of)
-        return cost.detach()
+    def backward(batch: tuple[torch.Tensor, ...], of: int, told: bool) -> torch.Tensor:
+        """The loss of a batch (its truth last), one of so many of a step, its gradient added; of several processes, their mean is the
+        batch's. told: whether they tell each other theirs now."""
+        cost, cut = torch.zeros((), device=device), portions.cut(*batch)
+        for place, (*seen, y) in enumerate(cut):
+            with nullcontext() if told and place + 1 == len(cut) else accelerator.no_sync(network):
+                part = parts.cost(network(*seen), y) * (len(y) * share[1] / batches.batch)
+                accelerator.backward(part / of)
+            cost += part.detach()
+        return cost
+
+    def learn(step: int, group: list[tuple[torch.Tensor, ...]], of: int, again: bool) -> torch.Tensor:
+        """The loss of the last batch of a group, at this step, after its gradient was added; again: those of all of them."""
+        cost, moves = torch.zeros((), device=device), len(group) == of
+        for back in range(len(group) if again else 1)[::-1]:
+            if again:
+                torch.manual_seed(seed_of(seed, epoch, step - back) + share[0])
+            cost = backward(group[-1 - back], of, moves and not back)
+        if moves and optim.sam:
+            with sharpest(bare, optim.sam):
+                for batch in group:
+                    backward(batch, of, True)
+        return cost
 
     def kept() -> nn.Module:
         return ema.module if ema else swa.module if swa and swa.n_averaged > 0 else bare
@@ -120,12 +167,12 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     stream = batches.stream(
         epoch, step, epochs, workers_of(config.machine, device), device.type == "cuda", lambda done: clock.position(done) >= calm_from
     )
-    again: list[tuple[tuple[torch.Tensor, ...], torch.Tensor]] = []  # what SAM looks at twice
+    shown: list[tuple[torch.Tensor, ...]] = []  # the batches whose gradients the weights move by together
     position, measured, seconds = clock.position(epoch * steps + step), None, elapsed
     if position >= 1 and not history:
         say(f"{job.name}  has no time to be trained; a longer --budget is needed")
     with progress(f"{job.name}", epochs * steps * batches.batch, done=(epoch * steps + step) * batches.batch) as advance:
-        while position < 1:
+        while position < 1 or step:  # of an epoch that was stopped in its validation, all steps are done
             freezing.train(position)
             fallen = plateau_factor([row["held_out_loss"] for row in history], optim.patience) if optim.schedule == "plateau" else 1.0
             while step < steps and position < 1:
@@ -143,16 +190,10 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                 first = step - step % optim.accumulate
                 last = min(first + optim.accumulate, steps)
                 moves = step + 1 == last
-                with nullcontext() if moves else accelerator.no_sync(network):
-                    cost = backward((x, *columns), y, last - first)
+                shown = [*(shown if step > first else []), (x, *columns, y)]
+                cost = portions.fitting(len(y), partial(learn, step, shown, last - first), optimizer.zero_grad)
                 total += accelerator.reduce(cost, "mean")  # type: ignore[operator]
-                if optim.sam:
-                    again = [*(again if step > first else []), ((x, *columns), y)]
                 if moves:
-                    if optim.sam:
-                        with sharpest(bare, optim.sam):
-                            for seen, its in again:
-                                backward(seen, its, last - first)
                     if optim.clip_norm:
                         accelerator.clip_grad_norm_(network.parameters(), optim.clip_norm)
                     optimizer.step()
@@ -171,11 +212,16 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                         saved = time.monotonic()
                     if stopping:
                         raise Stopped
-            if swa and position >= 1 - optim.average_last:
+            if swa and position >= 1 - optim.average_last and not averaged:
                 swa.update_parameters(bare)
+                averaged = True
             measuring, measured = clock.now(), None
             if len(job.held_rows) and (position >= 1 or always or clock.worth_measuring()):
-                measured = measure(kept())
+                try:
+                    measured = measure(kept())
+                except Stopped:
+                    save(epoch, step, time.monotonic() - started)
+                    raise
             _, held_loss, held_score = measured or (None, None, None)
             seconds = time.monotonic() - started
             train_loss = float(total) / step
@@ -183,7 +229,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                 {
                     "epoch": epoch + 1,
                     "seconds": round(seconds, 3),
-                    "lr": highest[-1] * factor,
+                    "lr": optimizer.param_groups[-1]["lr"],
                     "train_loss": train_loss,
                     "held_out_loss": held_loss,
                     job.metric: held_score,
@@ -195,7 +241,7 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
                     "score": held_score,
                     "weights": {name: value.clone() for name, value in kept().state_dict().items()},
                 }
-            epoch, step = epoch + 1, 0
+            epoch, step, averaged = epoch + 1, 0, False
             total = torch.zeros((), device=device)
             if accelerator.is_main_process:
                 _write_history(job.directory, history)
@@ -226,14 +272,28 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
     return Fitted(probs, final, seconds, weights_kept)
 
 
-def _measure(job: FoldJob, parts: Parts, autocast: torch.dtype | None, network: nn.Module) -> tuple[np.ndarray, float, float]:
-    """Probabilities, loss (models/job.py) and metric of the held-out rows."""
+def _measure(
+    job: FoldJob, parts: Parts, autocast: torch.dtype | None, stop: Callable[[], bool], portions: Portions, network: nn.Module
+) -> tuple[np.ndarray, float, float]:
+    """Probabilities, loss (models/job.py) and metric of the held-out rows.
+
+    Raises: Stopped where a stop is asked for, and this takes long (of several processes, which look at parts of their own, none stops).
+    """
+    asked = math.inf
+
+    def looked(count: int) -> None:
+        nonlocal asked
+        if PROCESSES == 1 and stop():
+            asked = min(asked, time.monotonic())
+            if time.monotonic() - asked > STOP_SECONDS:
+                raise Stopped
+
     if not len(job.held_rows):
         return np.zeros((0, len(job.task.classes)), np.float32), math.nan, math.nan
     share_buffers(network)
-    mine, batch = np.array_split(job.held_rows, PROCESSES)[RANK], 2 * int(job.config.optim.batch)
+    mine, batch = np.array_split(job.held_rows, PROCESSES)[RANK], max(1, 2 * int(job.config.optim.batch) // portions.count)
     given = ([network], [parts.head], job.pixels, mine, job.task, parts.normalise)
-    probs = gathered(predict(*given, batch=batch, autocast=autocast, numbers=[job.numbers]))
+    probs = gathered(predict(*given, batch=batch, autocast=autocast, progress=looked, numbers=[job.numbers]))
     if not np.isfinite(probs).all():
         raise ModelError(_diverged(job, "held-out rows"))
     truth = job.truth[job.held_rows]

@@ -14,6 +14,7 @@ from competition.cache import Pixels
 from competition.task import Task
 from models.batches import Normalise, in_order
 from models.columns import beside
+from models.memory import in_portions
 from models.tta import VIEWS
 
 
@@ -41,20 +42,27 @@ def predict(
     networks: or what else gives their raw outputs (models/engines.py).
 
     numbers: of each network the columns of all rows of pixels (float32, D a row), None for one that takes images alone; empty: all do.
+
+    Raises: ModelError where the device's memory does not hold what one image takes.
     """
     parts: list[torch.Tensor] = []
     beside_of = [beside(own, normalise.device) for own in numbers or [None] * len(networks)]
     for network in networks:
         if isinstance(network, nn.Module):
             network.eval()
+
+    def look(shown: np.ndarray) -> torch.Tensor:
+        (images,) = in_order(pixels, shown, len(shown))
+        x = normalise(images)
+        seen = [VIEWS[view](x) for view in views]
+        told = [look_up(torch.from_numpy(shown)) for look_up in beside_of]
+        total = sum(
+            head.table(network(each, *columns)) for each in seen for network, head, columns in zip(networks, heads, told, strict=True)
+        )
+        return (total / (len(seen) * len(networks))).float()  # type: ignore[operator]
+
     with torch.inference_mode(), torch.autocast(normalise.device.type, dtype=autocast, enabled=autocast is not None):
-        for images, shown in zip(in_order(pixels, rows, batch), torch.from_numpy(rows).split(batch), strict=False):
-            x = normalise(images)
-            seen = [VIEWS[view](x) for view in views]
-            told = [look_up(shown) for look_up in beside_of]
-            total = sum(
-                head.table(network(each, *columns)) for each in seen for network, head, columns in zip(networks, heads, told, strict=True)
-            )
-            parts.append((total / (len(seen) * len(networks))).float())  # type: ignore[operator]
-            progress(len(images))
+        for table in in_portions(rows, batch, look):
+            parts.append(table)
+            progress(len(table))
     return torch.cat(parts).cpu().numpy() if parts else np.zeros((0, len(task.classes)), dtype=np.float32)

@@ -22,6 +22,7 @@ from models.backbones import InputSpec, build, check_weights, has_batch_norm, in
 from models.batches import chances_of
 from models.device import amp_of, device_of, threads_of
 from models.losses import class_weights, loss_for
+from models.memory import fitted
 from models.optim import check_optimizer
 
 LOOKED_AT = 32
@@ -277,14 +278,18 @@ def seconds_per_image(config: Config, outputs: int, threads: int | None = None) 
     x = torch.zeros(int(config.optim.batch), spec.channels, spec.size_px, spec.size_px, device=device).contiguous(
         memory_format=torch.channels_last
     )
-    taken = []
-    for _ in range(3):
-        started = time.perf_counter()
-        network(x).square().mean().backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - started)
-    return min(taken[1:]) / len(x) / PROCESSES
+
+    def each(images: int) -> float:
+        taken = []
+        for _ in range(3):
+            started = time.perf_counter()
+            network(x[:images]).square().mean().backward()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            taken.append(time.perf_counter() - started)
+        return min(taken[1:]) / images / PROCESSES
+
+    return fitted(len(x), each)
 
 
 def _planned_before(config: Config, contest: Competition) -> Config:

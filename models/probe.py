@@ -27,6 +27,7 @@ from competition.atomic import read_array, write_array
 from competition.cache import Pixels
 from competition.console import progress, say
 from competition.metrics import score
+from competition.processes import PROCESSES
 from models.backbones import last_layer, network_of
 from models.batches import Normalise, in_order, seed_of
 from models.columns import width_of
@@ -37,6 +38,7 @@ from models.heads import Head, head_for
 from models.job import Fitted, FoldJob, Stopped, save_checkpoint, table_loss
 from models.joint import join_columns
 from models.losses import class_weights
+from models.memory import in_portions
 from models.together import main_first
 from models.tta import VIEW_SETS, VIEWS
 
@@ -60,7 +62,7 @@ def probe(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lam
     views = VIEW_SETS["identity" if config.augment.symmetry == "none" else "hflip"]
     parts = [part for part in (job.pixels, job.more_pixels) if part is not None]
     with main_first():  # the others find in the cache what it saw
-        features = np.concatenate([embed(network, part, job, accelerator, views) for part in parts], axis=1)
+        features = np.concatenate([embed(network, part, job, accelerator, views, stop) for part in parts], axis=1)
     if job.numbers is not None:
         told = np.broadcast_to(job.numbers.astype(features.dtype), (len(views), *job.numbers.shape))
         features = np.concatenate([features, told], axis=2)
@@ -104,8 +106,18 @@ def probe(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lam
     return Fitted(probs, final, seconds, "last")
 
 
-def embed(network: nn.Module, pixels: Pixels | np.ndarray, job: FoldJob, accelerator: Accelerator, views: tuple[str, ...]) -> np.ndarray:
-    """float16 V x N x D: what the last layer is given. Looked at once, and kept in the cache for the other folds and runs."""
+def embed(
+    network: nn.Module,
+    pixels: Pixels | np.ndarray,
+    job: FoldJob,
+    accelerator: Accelerator,
+    views: tuple[str, ...],
+    stop: Callable[[], bool] = lambda: False,
+) -> np.ndarray:
+    """float16 V x N x D: what the last layer is given. Looked at once, and kept in the cache for the other folds and runs.
+
+    Raises: Stopped.
+    """
     asked, last = hashlib.sha256(repr((job.spec, views, pixels.shape)).encode()), last_layer(network)
     for name, value in network.state_dict().items():
         if not name.startswith(last):
@@ -123,15 +135,22 @@ def embed(network: nn.Module, pixels: Pixels | np.ndarray, job: FoldJob, acceler
     (forward,) = ready([body], looks, machine.inference, len(pixels) * len(views), threads_of(machine), [path.parent])
     autocast = TORCH_TYPE[accelerator.mixed_precision]
     parts = []
+
+    def look(rows: np.ndarray) -> np.ndarray:
+        (images,) = in_order(pixels, rows, len(rows))
+        x = normalise(images)
+        return torch.stack([forward(VIEWS[view](x)) for view in views]).half().cpu().numpy()
+
     with (
         progress("looking", len(pixels)) as advance,
         torch.inference_mode(),
         torch.autocast(accelerator.device.type, dtype=autocast, enabled=autocast is not None),
     ):
-        for images in in_order(pixels, np.arange(len(pixels)), looked_at_once(job.spec.size_px, accelerator.device)):
-            x = normalise(images)
-            parts.append(torch.stack([forward(VIEWS[view](x)) for view in views]).half().cpu().numpy())
-            advance(len(images))
+        for seen in in_portions(np.arange(len(pixels)), looked_at_once(job.spec.size_px, accelerator.device), look):
+            if PROCESSES == 1 and stop():
+                raise Stopped
+            parts.append(seen)
+            advance(seen.shape[1])
     features = np.concatenate(parts, axis=1)
     if not np.isfinite(features).all():
         raise ModelError(f"{job.config.model.backbone} gives features that are not finite; try --machine.amp off, or other weights")

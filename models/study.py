@@ -138,9 +138,10 @@ def _opened(study: Study, directory: Path, direction: Literal["maximize", "minim
     from optuna.storages.journal import JournalFileBackend
     from optuna.trial import TrialState
 
-    startup = min(10, max(2, study.trials // 3))
+    startup, journal = min(10, max(2, study.trials // 3)), directory / "journal.log"
+    _cut_short(journal)
     held = optuna.create_study(
-        storage=optuna.storages.JournalStorage(JournalFileBackend(str(directory / "journal.log"))),
+        storage=optuna.storages.JournalStorage(JournalFileBackend(str(journal))),
         study_name=study.name,
         sampler=optuna.samplers.TPESampler(seed=study.seed, n_startup_trials=startup, constant_liar=several)
         if study.sampler == "tpe"
@@ -153,6 +154,12 @@ def _opened(study: Study, directory: Path, direction: Literal["maximize", "minim
         held.tell(left.number, state=TrialState.FAIL)
         held.enqueue_trial(left.params)
     return held
+
+
+def _cut_short(journal: Path) -> None:
+    """Takes off what a full disk or a kill left of a last line: the next one would be added to it, and neither could be read."""
+    if journal.is_file() and not (whole := journal.read_bytes()).endswith(b"\n"):
+        write_bytes(journal, whole[: whole.rfind(b"\n") + 1])
 
 
 def _left(study: Study, held: Any) -> int:
