@@ -41,7 +41,7 @@ def _savez(part: Path) -> None:
         np.savez(file, large=LARGE)
 
 
-def _tensorboard(part: Path) -> None:
+def _picture(part: Path) -> None:
     from PIL import Image
 
     Image.effect_noise((900, 900), 90).save(part, "PNG")
@@ -55,7 +55,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "a table": lambda part: pd.DataFrame({"id": np.random.default_rng(0).random(2**17)}).to_parquet(part),
     "a csv": lambda part: pd.DataFrame({"id": range(2**18)}).to_csv(part),
     "weights": _safetensors,
-    "a picture": _tensorboard,
+    "a picture": _picture,
 }
 
 

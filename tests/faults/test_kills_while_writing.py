@@ -119,7 +119,7 @@ def test_a_run_that_was_killed_ten_times_ends_in_the_same_numbers(after_kills: P
     scores = [gather(opened(place), CONTEST) for place in (killed, tmp_path)]
     assert scores[0] == scores[1]
     tables = [opened(place).oof(CONTEST.task) for place in (killed, tmp_path)]
-    pd.testing.assert_frame_equal(*tables)
+    pd.testing.assert_frame_equal(tables[0], tables[1])
     pd.testing.assert_frame_equal(opened(killed).test(CONTEST.task)[0], make_table(CONTEST), check_index_type=False)
 
 
