@@ -218,16 +218,6 @@ def _decode_tiff_by_cv2(content: bytes) -> np.ndarray | None:
     return pixels
 
 
-def _by_cv2(content: bytes, flags: int) -> np.ndarray | None:
-    """None where cv2 cannot, or will not (more than 2^30 pixels)."""
-    import cv2
-
-    try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error:
-        return None
-
-
 def _eight_bits(image, key: str) -> np.ndarray:  # type: ignore[no-untyped-def]
     from PIL import Image
 

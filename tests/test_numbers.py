@@ -36,5 +36,5 @@ def test_the_same_weights_predictions_and_losses(way: str, trained: dict[str, Pa
     for fold in ("fold0", "fold1"):
         assert (other / fold / "model.safetensors").read_bytes() == (first / fold / "model.safetensors").read_bytes()
         assert pd.read_parquet(other / fold / "oof.parquet").equals(pd.read_parquet(first / fold / "oof.parquet"))
-        histories = [pd.read_csv(one / fold / "history.csv").drop(columns="seconds") for one in (first, other)]
-        pd.testing.assert_frame_equal(*histories)
+        history, its = (pd.read_csv(one / fold / "history.csv").drop(columns="seconds") for one in (first, other))
+        pd.testing.assert_frame_equal(history, its)
