@@ -3,7 +3,8 @@
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -94,6 +95,23 @@ def start(machine: MachineConfig, script: Path, words: Sequence[str], log: Path,
 
         return start_on_ray([sys.executable, str(script), *words], log, environment, lanes)
     return start_script(script, words, log, environment)
+
+
+class Started(Protocol):
+    """Whatever a script was started for."""
+
+    @property
+    def process(self) -> Process: ...
+
+
+@contextmanager
+def ending(running: Sequence[Started]) -> Iterator[None]:
+    """What still runs when the block ends, as it does by an error, is told to end."""
+    try:
+        yield
+    finally:
+        for one in running:
+            one.process.terminate()
 
 
 class Tail:

@@ -89,7 +89,7 @@ class FileSpan:
 
 
 def check_bomb(size: int, packed: int, what: str) -> None:
-    """Raises: CompetitionError where so many bytes, or pixels, are to come of so few that they are there to fill the machine."""
+    """Raises: CompetitionError where so many bytes are to come of so few that they are there to fill the machine."""
     if size > LARGE_BYTES and size > MOST_TIMES * packed:
         raise CompetitionError(
             f"{what}: {packed:,} bytes would become {size / 2**30:,.1f} GiB, as no data does; where it is meant so, unpack it beside"

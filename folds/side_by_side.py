@@ -10,7 +10,7 @@ from pathlib import Path
 from competition.config import Config
 from competition.console import progress, say
 from competition.forked import import_ahead
-from competition.machines import Host, Lanes, Process, Tail, shared_out, start, visible_gpus
+from competition.machines import Host, Lanes, Process, Tail, ending, shared_out, start, visible_gpus
 from competition.processes import LAUNCHED
 from competition.shortage import disk_of, is_full
 from competition.stop import PART
@@ -72,29 +72,25 @@ def train_side_by_side(
     """
     waiting, running, failed, stopped = list(folds), list[Child](), dict[int, int](), False
     gpus = visible_gpus(lanes.gpus) if lanes.gpus > 1 and run.config.machine.engine == "local" else [""]
-    try:
-        with progress(f"{len(folds)} folds", len(folds) * int(run.config.optim.epochs), "epochs") as advance:
-            while waiting or running:
-                if stop() and not stopped:
-                    stopped, waiting = True, []
-                    for child in running:
-                        child.process.terminate()
-                while waiting and len(running) < lanes.at_once:
-                    seconds = share_of(end, len(waiting), lanes.at_once)
-                    gpu = min(gpus, key=[child.gpu for child in running].count)
-                    running.append(_started(script, run, waiting.pop(0), lanes, seconds, gpu))
-                for child in list(running):
-                    code = child.process.poll()
-                    for line in child.said():
-                        _show(line, advance)
-                    if code is not None:
-                        running.remove(child)
-                    if code:
-                        failed[child.fold] = code
-                time.sleep(0.1)
-    finally:  # where an error ends this process
-        for child in running:
-            child.process.terminate()
+    with progress(f"{len(folds)} folds", len(folds) * int(run.config.optim.epochs), "epochs") as advance, ending(running):
+        while waiting or running:
+            if stop() and not stopped:
+                stopped, waiting = True, []
+                for child in running:
+                    child.process.terminate()
+            while waiting and len(running) < lanes.at_once:
+                seconds = share_of(end, len(waiting), lanes.at_once)
+                gpu = min(gpus, key=[child.gpu for child in running].count)
+                running.append(_started(script, run, waiting.pop(0), lanes, seconds, gpu))
+            for child in list(running):
+                code = child.process.poll()
+                for line in child.said():
+                    _show(line, advance)
+                if code is not None:
+                    running.remove(child)
+                if code:
+                    failed[child.fold] = code
+            time.sleep(0.1)
     return failed
 
 

@@ -28,7 +28,7 @@ from competition.config import Config, Count, MachineConfig, Section
 from competition.console import say, table
 from competition.errors import choose
 from competition.load import load
-from competition.machines import Lanes, Process, Tail, hosts_of, shared_out, start
+from competition.machines import Lanes, Process, Tail, ending, hosts_of, shared_out, start
 from competition.metrics import METRICS
 from competition.settings import competition_config, merged, read_recipe, validated
 from competition.stop import StopRequest
@@ -197,7 +197,7 @@ def _run_trials(study: Study, held: Any, directory: Path, machine: MachineConfig
         said = Tail(log)
         running.append(Step(trial, step, start(machine, TRAIN, words, log, {}, lanes), said))
 
-    try:
+    with ending(running):
         while running or (left > 0 and not code):
             code = code or (stop.exit_code if stop() else 0)
             if code and not halted:
@@ -222,9 +222,6 @@ def _run_trials(study: Study, held: Any, directory: Path, machine: MachineConfig
                 elif _goes_on(study, held, one, ended, metric) and not code:
                     begin(one.trial, one.step + 1)
             time.sleep(0.1)
-    finally:  # where a trial's error ends the study
-        for one in running:
-            one.process.terminate()
     return code
 
 

@@ -94,6 +94,13 @@ def _mib(process: psutil.Process) -> float:
         return 0.0
 
 
+def begun(soak: Soak, place: Path, words: tuple[str, ...] = TRAIN) -> subprocess.Popen[str]:
+    """A command at a random moment of its work."""
+    process = started(words, place)
+    time.sleep(soak.moment(words[0]))
+    return process
+
+
 def left_alone(soak: Soak) -> None:
     """Waits until nothing runs any more."""
     end = time.monotonic() + GRACE_SECONDS
@@ -111,8 +118,7 @@ def kill_all(soak: Soak) -> None:
 def killed(soak: Soak, place: Path, words: tuple[str, ...] = TRAIN) -> None:
     """kill -9 of all processes, up to three times."""
     for _ in range(soak.chance.randint(1, 3)):
-        process = started(words, place)
-        time.sleep(soak.moment(words[0]))
+        process = begun(soak, place, words)
         kill_all(soak)
         process.communicate()
         readable(place)
@@ -120,8 +126,7 @@ def killed(soak: Soak, place: Path, words: tuple[str, ...] = TRAIN) -> None:
 
 def main_killed(soak: Soak, place: Path) -> None:
     """kill -9 of the process that was started: those that train the folds save their state and end."""
-    process = started(TRAIN, place)
-    time.sleep(soak.moment("train.py"))
+    process = begun(soak, place)
     process.kill()
     process.communicate()
     left_alone(soak)
@@ -129,8 +134,7 @@ def main_killed(soak: Soak, place: Path) -> None:
 
 def stopped(soak: Soak, place: Path) -> None:
     """SIGTERM, as a machine that is taken away sends it."""
-    process = started(TRAIN, place)
-    time.sleep(soak.moment("train.py"))
+    process = begun(soak, place)
     process.terminate()
     told = process.communicate(timeout=GRACE_SECONDS)[0]
     assert process.returncode in (0, 143, -signal.SIGTERM), told  # the last before there is anything to save
