@@ -66,7 +66,8 @@ def train(config: Config) -> int:
         hosts = hosts_of(config.machine, gpus_of(config.machine))
         lanes = lanes_of(config, len(asked), accelerator.device.type, hosts)
         end = end_of(config, STARTED)
-        config, spec, pixels, reasons = prepare(config, contest, share_of(end, len(asked), lanes.at_once), lanes.threads)
+        seconds = (end - time.monotonic()) * lanes.part(len(asked))
+        config, spec, pixels, reasons = prepare(config, contest, seconds, lanes.threads)
         stop = StopRequest(largest)  # until here Ctrl-C just ends it: there is no state to save yet
         run = open_run(config, contest, fold_of)
         fitted_by = run.config_of_full() if FULL in asked else config

@@ -25,16 +25,43 @@ class Host:
 
 @dataclass(frozen=True)
 class Lanes:
-    """How many pieces of work are done at once, the threads of each, and the GPUs that they share; 0: they compute on cores."""
+    """How many pieces of work are done at once, the threads of each, and the GPUs that they share; 0: they compute on cores.
+
+    elastic: the last pieces share all cores where one after the other would leave some idle: five on two cores are two, then three.
+    """
 
     at_once: int
     threads: int
     gpus: int = 0
+    elastic: bool = False
 
     @property
     def gpu_share(self) -> float:
         """What a piece of work has of a GPU."""
         return 1 / math.ceil(self.at_once / self.gpus) if self.gpus else 0.0
+
+    def now(self, left: int) -> int:
+        """How many at once where so many are left, those under way among them."""
+        return left if self._share(left) else self.at_once
+
+    def part(self, pieces: int) -> float:
+        """Which part of the time each of so many pieces has its threads for itself, at the least."""
+        return self.at_once / pieces if self._share(self._last(pieces)) else 1 / math.ceil(pieces / self.at_once)
+
+    def ends(self, pieces: int) -> list[float]:
+        """Which part of the time has passed when each of so many pieces, begun in this order, has to be done."""
+        last = self._last(pieces)
+        if self._share(last):
+            return [(piece // self.at_once + 1) * self.at_once / pieces for piece in range(pieces - last)] + [1.0] * last
+        return [(piece // self.at_once + 1) / math.ceil((pieces - piece % self.at_once) / self.at_once) for piece in range(pieces)]
+
+    def _last(self, pieces: int) -> int:
+        """How many would share, at the end."""
+        return self.at_once + pieces % self.at_once
+
+    def _share(self, left: int) -> bool:
+        """Whether so many share what is meant for fewer; no more than half as many again do, for the memory that each of them takes."""
+        return self.elastic and self.at_once < left <= 1.5 * self.at_once
 
 
 class Process(Protocol):

@@ -16,6 +16,6 @@ def end_of(config: Config, started: float) -> float:
     return started + seconds_of(config.optim.budget) - LAST_SECONDS - PAGE_SECONDS * (config.machine.fold == "all")
 
 
-def share_of(end: float, folds: int, at_once: int = 1) -> float:
-    """Seconds for the next of so many folds that are left, of which some are trained at once."""
-    return (end - time.monotonic()) / math.ceil(folds / at_once) if folds else math.inf
+def share_of(end: float, folds: int) -> float:
+    """Seconds for the next of so many folds that are left, one after the other."""
+    return (end - time.monotonic()) / folds if folds else math.inf

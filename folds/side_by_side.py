@@ -4,7 +4,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from competition.config import Config
@@ -14,7 +14,6 @@ from competition.machines import Host, Lanes, Process, Tail, ending, shared_out,
 from competition.processes import LAUNCHED
 from competition.shortage import disk_of, is_full
 from competition.stop import PART
-from folds.budget import share_of
 from folds.run import Run
 
 LOG = "train.log"
@@ -26,8 +25,9 @@ SMALL_CORES = 2  # that a fold needs for it: one that trains, one that prepares
 def lanes_of(config: Config, folds: int, device: str, hosts: Sequence[Host]) -> Lanes:
     """How folds are trained at once on these machines, where nothing else was asked: one a GPU, of a small network several on the only one.
 
-    On a CPU as many as there are cores, for a fold on one thread does more than half of what it does on two; one elsewhere, as for a probe,
-    whose folds share their looks at the images, and for processes that train a fold together.
+    On a CPU as many as there are cores, for a fold on one thread does more than half of what it does on two, and the last ones share the cores
+    that would be idle otherwise; one elsewhere, as for a probe, whose folds share their looks at the images, and for processes that train a fold
+    together.
     """
     machine = config.machine
     on_gpu = device == "cuda"
@@ -37,7 +37,8 @@ def lanes_of(config: Config, folds: int, device: str, hosts: Sequence[Host]) -> 
         a_gpu = max(1, min(SMALL_AT_ONCE, max(host.cores for host in hosts if host.gpus) // SMALL_CORES))
     alone = config.optim.method != "train" or device not in ("cpu", "cuda")
     at_once = 1 if LAUNCHED or (alone and machine.parallel_folds == "auto") else machine.parallel_folds
-    return shared_out(hosts, folds, at_once, machine.threads, a_gpu if on_gpu else 0)
+    lanes = shared_out(hosts, folds, at_once, machine.threads, a_gpu if on_gpu else 0)
+    return replace(lanes, elastic=at_once == "auto" and not on_gpu and machine.engine == "local")
 
 
 def apart(config: Config, lanes: Lanes) -> bool:
@@ -68,9 +69,10 @@ def train_side_by_side(
     """exit_code_of[fold], for the folds that did not end well. Each fold is `script` run on the run's own config.
 
     While it waits it relays the lines of every fold; stop() ends the children by SIGTERM, on which each saves its state. Each fold has its
-    share of the time until `end`; those of one lane have more where they are fewer.
+    share of the time until `end`.
     """
     waiting, running, failed, stopped = list(folds), list[Child](), dict[int, int](), False
+    began, parts = time.monotonic(), lanes.ends(len(folds))
     gpus = visible_gpus(lanes.gpus) if lanes.gpus > 1 and run.config.machine.engine == "local" else [""]
     with progress(f"{len(folds)} folds", len(folds) * int(run.config.optim.epochs), "epochs") as advance, ending(running):
         while waiting or running:
@@ -78,8 +80,8 @@ def train_side_by_side(
                 stopped, waiting = True, []
                 for child in running:
                     child.process.terminate()
-            while waiting and len(running) < lanes.at_once:
-                seconds = share_of(end, len(waiting), lanes.at_once)
+            while waiting and len(running) < lanes.now(len(waiting) + len(running)):
+                seconds = began + (end - began) * parts[-len(waiting)] - time.monotonic()
                 gpu = min(gpus, key=[child.gpu for child in running].count)
                 running.append(_started(script, run, waiting.pop(0), lanes, seconds, gpu))
             for child in list(running):

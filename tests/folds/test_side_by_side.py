@@ -1,12 +1,13 @@
 """How many folds at once, and what each of them is started with. The scripts are small; what they are started by is real."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from competition.config import Config
 from competition.errors import CompetitionError
-from competition.machines import Host, Lanes
+from competition.machines import Host, Lanes, shared_out
 from competition.settings import write_toml
 from folds.run import Run
 from folds.side_by_side import LOG, apart, lanes_of, train_side_by_side
@@ -15,13 +16,14 @@ SMALL = {"model": {"backbone": "small/resnet9-16"}, "data": {"size_px": 32}}
 WIDE = {"model": {"backbone": "small/resnet9-16"}, "data": {"size_px": 96}}
 LARGE = {"model": {"backbone": "timm/convnext_tiny"}, "data": {"size_px": 64}}
 PROBE = {"optim": {"method": "probe"}}
+RAY = {"machine": {"engine": "ray"}}
 LANES: dict[str, tuple[dict, int, str, list[Host], Lanes]] = {
-    "a core a fold": ({}, 5, "cpu", [Host(4)], Lanes(4, 1)),
-    "cores that fewer folds share": ({}, 2, "cpu", [Host(4)], Lanes(2, 2)),
-    "one fold has all cores": ({}, 1, "cpu", [Host(4)], Lanes(1, 4)),
-    "no fold is left": ({}, 0, "cpu", [Host(4)], Lanes(1, 4)),
-    "threads that were asked for": ({"machine": {"threads": 2}}, 5, "cpu", [Host(4)], Lanes(2, 2)),
-    "more threads than cores": ({"machine": {"threads": 8}}, 5, "cpu", [Host(4)], Lanes(1, 8)),
+    "a core a fold": ({}, 5, "cpu", [Host(4)], Lanes(4, 1, elastic=True)),
+    "cores that fewer folds share": ({}, 2, "cpu", [Host(4)], Lanes(2, 2, elastic=True)),
+    "one fold has all cores": ({}, 1, "cpu", [Host(4)], Lanes(1, 4, elastic=True)),
+    "no fold is left": ({}, 0, "cpu", [Host(4)], Lanes(1, 4, elastic=True)),
+    "threads that were asked for": ({"machine": {"threads": 2}}, 5, "cpu", [Host(4)], Lanes(2, 2, elastic=True)),
+    "more threads than cores": ({"machine": {"threads": 8}}, 5, "cpu", [Host(4)], Lanes(1, 8, elastic=True)),
     "more folds than cores, as asked": ({"machine": {"parallel_folds": 3}}, 5, "cpu", [Host(2)], Lanes(3, 1)),
     "a probe looks once": (PROBE, 5, "cpu", [Host(4)], Lanes(1, 4)),
     "a probe on several GPUs, too": (PROBE, 5, "cuda", [Host(16, 4)], Lanes(1, 16, 4)),
@@ -37,8 +39,8 @@ LANES: dict[str, tuple[dict, int, str, list[Host], Lanes]] = {
     "as far as there are cores": (SMALL, 5, "cuda", [Host(4, 1)], Lanes(2, 2, 1)),
     "down to one": (SMALL, 5, "cuda", [Host(1, 1)], Lanes(1, 1, 1)),
     "two a GPU, as asked": (LARGE | {"machine": {"parallel_folds": 4}}, 5, "cuda", [Host(16, 2)], Lanes(4, 4, 2)),
-    "a cluster": ({}, 5, "cpu", [Host(2), Host(3)], Lanes(5, 1)),
-    "threads that fit on its machines": ({}, 3, "cpu", [Host(2), Host(9)], Lanes(3, 3)),
+    "a cluster": (RAY, 5, "cpu", [Host(2), Host(3)], Lanes(5, 1)),
+    "threads that fit on its machines": (RAY, 3, "cpu", [Host(2), Host(9)], Lanes(3, 3)),
     "GPUs and the cores beside them": (LARGE, 5, "cuda", [Host(64), Host(8, 1), Host(16, 1)], Lanes(2, 8, 2)),
 }
 
@@ -47,6 +49,40 @@ LANES: dict[str, tuple[dict, int, str, list[Host], Lanes]] = {
 def test_how_many_folds_at_once(case: str) -> None:
     settings, folds, device, hosts, lanes = LANES[case]
     assert lanes_of(Config.model_validate(settings), folds, device, hosts) == lanes
+
+
+CORES = [(folds, cores, elastic) for folds in range(1, 11) for cores in range(1, 7) for elastic in (False, True)]
+
+
+def all_at_work(lanes: Lanes, folds: int) -> tuple[list[float], list[float]]:
+    """When each fold began and what it did, in seconds of a core of its own, of a budget of one second: all that run at once share the cores."""
+    ends, began, done, waiting, running, now = lanes.ends(folds), [0.0] * folds, [0.0] * folds, list(range(folds)), list[int](), 0.0
+    while waiting or running:
+        while waiting and len(running) < lanes.now(len(waiting) + len(running)):
+            began[waiting[0]] = now
+            running.append(waiting.pop(0))
+        until = min(ends[fold] for fold in running)
+        for fold in running:
+            done[fold] += (until - now) * min(1.0, lanes.at_once / len(running))
+        now, running = until, [fold for fold in running if ends[fold] > until]
+    return began, done
+
+
+@pytest.mark.parametrize(("folds", "cores", "elastic"), CORES)
+def test_a_budget_is_shared_out_to_its_end(folds: int, cores: int, elastic: bool) -> None:
+    lanes = replace(shared_out([Host(cores)], folds, "auto", 1), elastic=elastic)
+    ends, (_, done) = lanes.ends(folds), all_at_work(lanes, folds)
+    assert sum(done) == pytest.approx(lanes.at_once), "no core is idle"
+    assert sorted(ends)[-lanes.at_once :] == [1.0] * lanes.at_once
+    assert min(done) == pytest.approx(lanes.part(folds)), "what the plan counts on"
+
+
+def test_the_last_folds_share_the_cores() -> None:
+    lanes = Lanes(2, 1, elastic=True)
+    assert [lanes.now(left) for left in (5, 4, 3, 2, 1)] == [2, 2, 3, 2, 2]
+    assert lanes.ends(5) == [0.4, 0.4, 1, 1, 1]
+    assert all_at_work(lanes, 5)[1] == pytest.approx([0.4] * 5)
+    assert Lanes(2, 1).ends(5) == [1 / 3, 1 / 2, 2 / 3, 1, 1], "one after the other in each lane"
 
 
 def test_a_lane_has_its_share_of_a_gpu() -> None:
@@ -60,11 +96,10 @@ def test_machines_without_the_gpu_that_is_asked_for_are_an_error() -> None:
 
 
 def test_folds_have_processes_of_their_own_where_several_are_trained_or_elsewhere() -> None:
-    ray = {"machine": {"engine": "ray"}}
     assert not apart(Config(), Lanes(1, 2))
     assert apart(Config(), Lanes(2, 1))
-    assert apart(Config.model_validate(ray), Lanes(1, 2))
-    assert not apart(Config.model_validate(ray | PROBE), Lanes(1, 2))
+    assert apart(Config.model_validate(RAY), Lanes(1, 2))
+    assert not apart(Config.model_validate(RAY | PROBE), Lanes(1, 2))
 
 
 FAKE = """
