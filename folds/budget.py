@@ -1,6 +1,5 @@
 """The time that a run may take (--budget), shared out over its folds. Times are those of time.monotonic, in seconds."""
 
-import math
 import time
 
 from competition.config import Config, seconds_of
@@ -18,4 +17,4 @@ def end_of(config: Config, started: float) -> float:
 
 def share_of(end: float, folds: int) -> float:
     """Seconds for the next of so many folds that are left, one after the other."""
-    return (end - time.monotonic()) / folds if folds else math.inf
+    return (end - time.monotonic()) / folds

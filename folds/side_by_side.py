@@ -25,9 +25,9 @@ SMALL_CORES = 2  # that a fold needs for it: one that trains, one that prepares
 def lanes_of(config: Config, folds: int, device: str, hosts: Sequence[Host]) -> Lanes:
     """How folds are trained at once on these machines, where nothing else was asked: one a GPU, of a small network several on the only one.
 
-    On a CPU as many as there are cores, for a fold on one thread does more than half of what it does on two, and the last ones share the cores
-    that would be idle otherwise; one elsewhere, as for a probe, whose folds share their looks at the images, and for processes that train a fold
-    together.
+    On a CPU as many as there are cores, for a fold on one thread does more than half of what it does on two, and the last ones share the
+    cores that would be idle otherwise; one elsewhere, as for a probe, whose folds share their looks at the images, and for processes that
+    train a fold together.
     """
     machine = config.machine
     on_gpu = device == "cuda"

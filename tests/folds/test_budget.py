@@ -14,10 +14,6 @@ def test_a_budget_is_counted_from_the_start_of_the_process() -> None:
     assert end_of(Config.model_validate({"optim": {"budget": "2m"}, "machine": {"fold_seconds": 30}}), 5.0) == 35, "of a fold alone"
 
 
-def test_where_nothing_is_left_to_do_nothing_is_shared() -> None:
-    assert share_of(time.monotonic() + 10, 0) == math.inf
-
-
 def test_folds_one_after_the_other_have_equal_shares() -> None:
     now = time.monotonic()
     assert share_of(now + 100, 4) == pytest.approx(25, abs=0.1)

@@ -55,7 +55,7 @@ CORES = [(folds, cores, elastic) for folds in range(1, 11) for cores in range(1,
 
 
 def all_at_work(lanes: Lanes, folds: int) -> tuple[list[float], list[float]]:
-    """When each fold began and what it did, in seconds of a core of its own, of a budget of one second: all that run at once share the cores."""
+    """When each fold began, and its seconds of a core, of a budget of one second: all that run at once share the cores."""
     ends, began, done, waiting, running, now = lanes.ends(folds), [0.0] * folds, [0.0] * folds, list(range(folds)), list[int](), 0.0
     while waiting or running:
         while waiting and len(running) < lanes.now(len(waiting) + len(running)):
