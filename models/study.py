@@ -13,7 +13,7 @@ import io
 import json
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +32,7 @@ from competition.machines import Lanes, Process, Tail, ending, hosts_of, shared_
 from competition.metrics import METRICS
 from competition.settings import competition_config, merged, read_recipe, validated
 from competition.stop import StopRequest
+from models.device import device_of
 from models.errors import ModelError
 
 TRAIN = Path(__file__).parent.parent / "train.py"
@@ -188,7 +189,7 @@ def _run_trials(study: Study, held: Any, directory: Path, machine: MachineConfig
     left, running, code, halted = _left(study, held), list[Step](), 0, False
     if left <= 0:
         return 0
-    lanes, flags = _lanes(machine, left)
+    lanes, flags = trial_lanes(study, machine, left)
     stop = StopRequest()
 
     def begin(trial: Any, step: int) -> None:
@@ -204,7 +205,7 @@ def _run_trials(study: Study, held: Any, directory: Path, machine: MachineConfig
                 halted = True
                 for one in running:
                     one.process.terminate()
-            while left > 0 and not code and len(running) < lanes.at_once:
+            while left > 0 and not code and len(running) < lanes.now(left + len(running)):
                 trial, left = held.ask(spaces), left - 1
                 say(f"{study.name}  trial {trial.number}  {_said(trial.params)}")
                 write_text(directory / f"trial{trial.number}.toml", tomli_w.dumps(_tree(study, trial.params)))
@@ -225,14 +226,19 @@ def _run_trials(study: Study, held: Any, directory: Path, machine: MachineConfig
     return code
 
 
-def _lanes(machine: MachineConfig, trials: int) -> tuple[Lanes, list[str]]:
-    """How many trials are under way at once, and what train.py is told of it. One on this machine, which has it to itself; as many as a
-    cluster has GPUs for, or cores where it has none."""
-    if machine.engine == "local":
+def trial_lanes(study: Study, machine: MachineConfig, trials: int) -> tuple[Lanes, list[str]]:
+    """How many trials are under way at once, and what train.py is told of it: as many as a cluster has GPUs, or else cores, for.
+
+    On this machine a core each, or as many as were asked for, where a trial is one fold and does not ask what came of the one before it;
+    else one, which has the machine to itself.
+    """
+    here = machine.engine == "local"
+    if here and (study.sampler == "tpe" or not study.fold.isdecimal() or device_of(machine).type != "cpu"):
         return Lanes(1, 1), []
     hosts = hosts_of(machine)
     on_gpu = machine.device != "cpu" and any(host.gpus for host in hosts)
-    lanes = shared_out(hosts, trials, "auto", machine.threads, 1 if on_gpu else 0)
+    lanes = shared_out(hosts, trials, machine.parallel_folds, machine.threads, 1 if on_gpu else 0)
+    lanes = replace(lanes, elastic=here and machine.parallel_folds == "auto")
     return lanes, ["--machine.engine", "local", "--machine.parallel-folds", "1", "--machine.threads", str(lanes.threads)]
 
 

@@ -8,9 +8,12 @@ import optuna
 import pytest
 from optuna.storages.journal import JournalFileBackend
 
+from competition import machines
+from competition.config import MachineConfig
 from competition.errors import CompetitionError
+from competition.machines import Lanes
 from models.errors import ModelError
-from models.study import STUDIES, read_study, study_file
+from models.study import STUDIES, Study, read_study, study_file, trial_lanes
 
 ROOT = Path(__file__).parent.parent.parent
 STUDY = """
@@ -57,6 +60,24 @@ def test_a_grid_is_run_and_goes_on_where_it_was_stopped(tmp_path: Path, monkeypa
     assert [float(row["accuracy"]) for row in rows] == sorted((float(row["accuracy"]) for row in rows), reverse=True)
     assert (place / "study.png").read_bytes().startswith(b"\x89PNG")
     assert "epoch" not in studied(), "all is done"
+
+
+ASKED = {"sampler": "random", "fold": "0", "keys": {"optim.lr": [0.1]}, "name": "lanes"}
+LANES: dict[str, tuple[dict, dict, Lanes]] = {
+    "a core a trial": ({}, {}, Lanes(4, 1, elastic=True)),
+    "one learns from the one before it": ({"sampler": "tpe"}, {}, Lanes(1, 1)),
+    "folds of a trial are trained at once": ({"fold": "all"}, {}, Lanes(1, 1)),
+    "as many as were asked for": ({}, {"parallel_folds": 3}, Lanes(3, 1)),
+    "threads that were asked for": ({}, {"threads": 2}, Lanes(2, 2, elastic=True)),
+}
+
+
+@pytest.mark.parametrize("case", LANES)
+def test_how_many_trials_at_once(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_study, of_machine, lanes = LANES[case]
+    monkeypatch.setattr(machines, "cores", lambda: 4)
+    study = Study.model_validate(ASKED | of_study)
+    assert trial_lanes(study, MachineConfig.model_validate({"device": "cpu"} | of_machine), 9)[0] == lanes
 
 
 BROKEN: dict[str, tuple[str, str]] = {
