@@ -21,6 +21,7 @@ def predict(asked: PredictConfig) -> int:
     from competition.shortage import require_writable
     from folds.errors import FoldError
     from folds.run import newest_run, read_run
+    from models import import_packages
     from submissions.assemble import assemble, settle_blend
     from submissions.upload import upload
 
@@ -38,7 +39,8 @@ def predict(asked: PredictConfig) -> int:
     require_writable(output, *(run.directory for run in runs))
     blending = settle_blend(runs, contest, asked.blend)
 
-    from models.ensemble import predict_test  # torch takes seconds to import
+    import_packages()
+    from models.ensemble import predict_test
 
     tables, views = {}, ()
     for run in runs:

@@ -36,6 +36,7 @@ def train(config: Config) -> int:
     from folds.side_by_side import LOG, apart, get_ready, lanes_of, train_side_by_side, why_ended
     from folds.split import asked_folds, assign_folds, settle_folds, tuning_rows
     from folds.teacher import brought, teacher_of
+    from models import import_packages
     from models.together import entered_by_main, from_main, join, largest, main_first
     from reports.report import report_or_reason
 
@@ -53,6 +54,7 @@ def train(config: Config) -> int:
         taught, kept, told = corrected(contest, config.data.corrections)
         teacher = teacher_of(config.data.pseudo, contest, fold_of, asked)
 
+        import_packages()
         from competition.tables import as_table
         from models.device import accelerator_for, gpus_of
         from models.exhibits import exhibit

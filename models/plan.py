@@ -77,6 +77,7 @@ EFFORTS = {
 PLANNED = ("data.size_px", "optim.epochs", "optim.batch", "optim.lr", "augment.strength", "augment.symmetry")  # what a budget may change
 SMALLER_PX = (96, 64, 48)
 ENOUGH_EPOCHS = (8, 2)  # from scratch, and from pretrained weights: rather smaller images than fewer
+FEW, LONG_SECONDS = 8, 0.2  # images of a first measured step, and what is long for them
 TRAINED_SHARE = 0.75  # of the time; the rest is for starting, augmentation and validation
 PROBED = "small/pixels"  # where there are no pretrained weights to probe
 PROBED_PX = 96  # to what smaller images are enlarged where there are
@@ -267,8 +268,9 @@ def look(contest: Competition) -> tuple[int, int]:
 
 
 def seconds_per_image(config: Config, outputs: int, threads: int | None = None) -> float:
-    """Seconds a training image costs this device and network, from one warm-up step and the faster of two more.
+    """Seconds a training image costs this device and network, from a warm-up and the faster of two steps.
 
+    On a CPU the warm-up has a few images; where these take long, they are all that is measured.
     Of processes that train together, each does a part of the images at the same time.
     """
     device = device_of(config.machine)
@@ -279,15 +281,17 @@ def seconds_per_image(config: Config, outputs: int, threads: int | None = None) 
         memory_format=torch.channels_last
     )
 
+    def step(images: int) -> float:
+        started = time.perf_counter()
+        network(x[:images]).square().mean().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
     def each(images: int) -> float:
-        taken = []
-        for _ in range(3):
-            started = time.perf_counter()
-            network(x[:images]).square().mean().backward()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            taken.append(time.perf_counter() - started)
-        return min(taken[1:]) / images / PROCESSES
+        few = min(images, FEW) if device.type == "cpu" else images
+        measured = few if step(few) > LONG_SECONDS else images
+        return min(step(measured), step(measured)) / measured / PROCESSES
 
     return fitted(len(x), each)
 

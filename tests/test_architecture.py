@@ -1,12 +1,15 @@
 """The plan of the house holds: which room opens a door to which, what is imported when, and what is nowhere to be found."""
 
 import ast
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from models import import_packages
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
@@ -53,6 +56,12 @@ def test_nobody_imports_what_imports_kaggle() -> None:
     importing = ("import kaggle_child", "from competition.kaggle_child", "from .kaggle_child")
     scripts = [ROOT / "train.py", ROOT / "predict.py"]
     assert not [path for path in [*MODULES, *scripts] if any(words in path.read_text(encoding="utf-8") for words in importing)]
+
+
+def test_garbage_is_looked_for_again_after_the_imports() -> None:
+    import_packages()
+    assert gc.isenabled()
+    assert {"torch", "timm", "albumentations"} <= sys.modules.keys()
 
 
 def test_nothing_is_called_by_an_empty_name() -> None:

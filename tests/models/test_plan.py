@@ -19,9 +19,10 @@ from competition.images import ArrayImages
 from competition.load import load
 from competition.settings import RECIPES, train_config, write_toml
 from competition.task import KINDS, Kind
+from models import plan
 from models.backbones import build, input_spec
 from models.errors import ModelError
-from models.plan import EFFORTS, PLANNED, PROBED_PX, SMALLER_PX, look, plan_lines, prepare, resolve
+from models.plan import EFFORTS, FEW, PLANNED, PROBED_PX, SMALLER_PX, look, plan_lines, prepare, resolve, seconds_per_image
 from tests.builders import make_competition
 
 
@@ -286,3 +287,19 @@ def test_a_run_with_a_budget_goes_on_as_it_began(tmp_path: Path) -> None:
     assert again == first
     child = train_config(["--recipe", str(directory / "config.toml"), "--machine.device", "cpu", "--machine.runs", "runs"])
     assert prepare(child, contest, 1e6)[0].digest() == first.digest()
+
+
+@pytest.mark.parametrize(("long_seconds", "images"), [(0.0, [FEW, FEW, FEW]), (60.0, [FEW, 32, 32])])
+def test_where_a_step_takes_long_few_images_are_measured(long_seconds: float, images: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    class Watched(torch.nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(len(x))
+            return super().forward(x.mean(dim=(2, 3)))
+
+    monkeypatch.setattr(plan, "build", lambda *_: Watched(3, 2))
+    monkeypatch.setattr(plan, "LONG_SECONDS", long_seconds)
+    settled = {"model": {"backbone": "small/resnet9-8"}, "data": {"size_px": 16, "channels": 3}, "optim": {"batch": 32}}
+    assert seconds_per_image(config(settled), 2) > 0
+    assert seen == images
