@@ -44,6 +44,7 @@ from models.schedules import SCHEDULES, plateau_factor
 from models.together import gathered, share_buffers
 
 STATE = "resume/state.safetensors"
+BETWEEN_EPOCHS_SECONDS = 10.0  # since the last saved state: short epochs are not held up by the disk
 HISTORY = "history.csv"
 LOST = "DataLoader worker"  # how torch begins to tell of one that was killed
 MOST_LOST = 3  # times
@@ -247,8 +248,6 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
                 _write_history(job.directory, history)
                 loggers = open_loggers(job, epoch - 1) if loggers is None else loggers
                 record(job, loggers, history[-1])
-            save(epoch, step, seconds)
-            saved = time.monotonic()
             if measured:
                 clock.measured_since(measuring)
             position = clock.position(epoch * steps)
@@ -256,7 +255,11 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
             of = f"/{epochs}" if job.deadline == math.inf else f", {min(1, position):.0%} of the time"
             scored = f"  held-out loss {held_loss:.4f}  {job.metric} {held_score:.5f}" if measured else ""
             say(f"{job.name}  epoch {epoch}{of}  {spent:.1f} s  lr {history[-1]['lr']:.2e}  loss {train_loss:.4f}{scored}")
-            if stop() and position < 1:
+            stopping = stop()
+            if stopping or position >= 1 or time.monotonic() - saved >= min(config.machine.save_seconds, BETWEEN_EPOCHS_SECONDS):
+                save(epoch, step, seconds)
+                saved = time.monotonic()
+            if stopping and position < 1:
                 raise Stopped
 
     close(job, loggers or {})

@@ -13,10 +13,11 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import models.fit
 from competition.errors import CompetitionError
 from competition.metrics import score
 from competition.task import KINDS, Kind, Task
-from models import clock
+from models import checkpoint, clock
 from models.augment import pipeline
 from models.backbones import build
 from models.batches import Normalise, TrainBatches, seed_of
@@ -192,6 +193,17 @@ def test_a_fold_that_was_killed_goes_on_from_its_last_saved_state(tmp_path: Path
     assert (state["epoch"], state["step"]) != (0, 0)
     whole = replace(job, directory=tmp_path / "whole")
     np.testing.assert_array_equal(run(job).probs, run(whole).probs)
+
+
+@pytest.mark.parametrize(("between", "saved"), [(60.0, [3]), (0.0, [1, 2, 3])])
+def test_short_epochs_are_not_held_up_by_the_disk(
+    between: float, saved: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epochs: list[int] = []
+    monkeypatch.setattr(models.fit, "BETWEEN_EPOCHS_SECONDS", between)
+    monkeypatch.setattr(checkpoint, "save_state", lambda path, state: epochs.append(state["epoch"]))
+    run(job_of(tmp_path, optim={"epochs": 3}))
+    assert epochs == saved
 
 
 def test_a_fold_whose_epochs_are_all_done_is_only_scored(tmp_path: Path) -> None:
