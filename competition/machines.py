@@ -83,13 +83,14 @@ def hosts_of(machine: MachineConfig, gpus: int = 0) -> list[Host]:
     return [Host(cores(), gpus)]
 
 
-def shared_out(hosts: Sequence[Host], pieces: int, at_once: int | Literal["auto"], threads: int | Literal["auto"], a_gpu: int = 0) -> Lanes:
-    """The lanes for so many pieces of work; `auto` is as many as fit, with as many threads as they then have.
+def shared_out(hosts: Sequence[Host], pieces: int, machine: MachineConfig, at_once: int | Literal["auto"], a_gpu: int = 0) -> Lanes:
+    """The lanes for so many pieces of work; `auto` is as many as fit, with as many threads (of `machine`) as they then have.
 
     a_gpu: how many pieces fit on a GPU; 0: they need none.
 
     Raises: CompetitionError where they need a GPU and there is none.
     """
+    threads, elastic = machine.threads, at_once == "auto" and not a_gpu and machine.engine == "local"
     gpus = sum(host.gpus for host in hosts) if a_gpu else 0
     if a_gpu and not gpus:
         raise CompetitionError("none of the machines has a GPU: --machine.device cpu")
@@ -103,7 +104,7 @@ def shared_out(hosts: Sequence[Host], pieces: int, at_once: int | Literal["auto"
     a_gpu = max(a_gpu, math.ceil(at_once / gpus)) if gpus else 0
     if threads == "auto":
         threads = max((each for each in range(1, max(host.cores for host in hosts) + 1) if fit(each) >= at_once), default=1)
-    return Lanes(at_once, threads, gpus)
+    return Lanes(at_once, threads, gpus, elastic)
 
 
 def visible_gpus(count: int) -> list[str]:

@@ -4,7 +4,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from competition.config import Config
@@ -37,8 +37,7 @@ def lanes_of(config: Config, folds: int, device: str, hosts: Sequence[Host]) -> 
         a_gpu = max(1, min(SMALL_AT_ONCE, max(host.cores for host in hosts if host.gpus) // SMALL_CORES))
     alone = config.optim.method != "train" or device not in ("cpu", "cuda")
     at_once = 1 if LAUNCHED or (alone and machine.parallel_folds == "auto") else machine.parallel_folds
-    lanes = shared_out(hosts, folds, at_once, machine.threads, a_gpu if on_gpu else 0)
-    return replace(lanes, elastic=at_once == "auto" and not on_gpu and machine.engine == "local")
+    return shared_out(hosts, folds, machine, at_once, a_gpu if on_gpu else 0)
 
 
 def apart(config: Config, lanes: Lanes) -> bool:

@@ -13,7 +13,7 @@ import io
 import json
 import time
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -232,13 +232,11 @@ def trial_lanes(study: Study, machine: MachineConfig, trials: int) -> tuple[Lane
     On this machine a core each, or as many as were asked for, where a trial is one fold and does not ask what came of the one before it;
     else one, which has the machine to itself.
     """
-    here = machine.engine == "local"
-    if here and (study.sampler == "tpe" or not study.fold.isdecimal() or device_of(machine).type != "cpu"):
+    if machine.engine == "local" and (study.sampler == "tpe" or not study.fold.isdecimal() or device_of(machine).type != "cpu"):
         return Lanes(1, 1), []
     hosts = hosts_of(machine)
     on_gpu = machine.device != "cpu" and any(host.gpus for host in hosts)
-    lanes = shared_out(hosts, trials, machine.parallel_folds, machine.threads, 1 if on_gpu else 0)
-    lanes = replace(lanes, elastic=here and machine.parallel_folds == "auto")
+    lanes = shared_out(hosts, trials, machine, machine.parallel_folds, 1 if on_gpu else 0)
     return lanes, ["--machine.engine", "local", "--machine.parallel-folds", "1", "--machine.threads", str(lanes.threads)]
 
 

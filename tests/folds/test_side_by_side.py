@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from competition.config import Config
+from competition.config import Config, MachineConfig
 from competition.errors import CompetitionError
 from competition.machines import Host, Lanes, shared_out
 from competition.settings import write_toml
@@ -54,24 +54,23 @@ def test_how_many_folds_at_once(case: str) -> None:
 CORES = [(folds, cores, elastic) for folds in range(1, 11) for cores in range(1, 7) for elastic in (False, True)]
 
 
-def all_at_work(lanes: Lanes, folds: int) -> tuple[list[float], list[float]]:
-    """When each fold began, and its seconds of a core, of a budget of one second: all that run at once share the cores."""
-    ends, began, done, waiting, running, now = lanes.ends(folds), [0.0] * folds, [0.0] * folds, list(range(folds)), list[int](), 0.0
+def all_at_work(lanes: Lanes, folds: int) -> list[float]:
+    """Each fold's seconds of a core, of a budget of one second: all that run at once share the cores."""
+    ends, done, waiting, running, now = lanes.ends(folds), [0.0] * folds, list(range(folds)), list[int](), 0.0
     while waiting or running:
         while waiting and len(running) < lanes.now(len(waiting) + len(running)):
-            began[waiting[0]] = now
             running.append(waiting.pop(0))
         until = min(ends[fold] for fold in running)
         for fold in running:
             done[fold] += (until - now) * min(1.0, lanes.at_once / len(running))
         now, running = until, [fold for fold in running if ends[fold] > until]
-    return began, done
+    return done
 
 
 @pytest.mark.parametrize(("folds", "cores", "elastic"), CORES)
 def test_a_budget_is_shared_out_to_its_end(folds: int, cores: int, elastic: bool) -> None:
-    lanes = replace(shared_out([Host(cores)], folds, "auto", 1), elastic=elastic)
-    ends, (_, done) = lanes.ends(folds), all_at_work(lanes, folds)
+    lanes = replace(shared_out([Host(cores)], folds, MachineConfig(threads=1), "auto"), elastic=elastic)
+    ends, done = lanes.ends(folds), all_at_work(lanes, folds)
     assert sum(done) == pytest.approx(lanes.at_once), "no core is idle"
     assert sorted(ends)[-lanes.at_once :] == [1.0] * lanes.at_once
     assert min(done) == pytest.approx(lanes.part(folds)), "what the plan counts on"
@@ -81,7 +80,7 @@ def test_the_last_folds_share_the_cores() -> None:
     lanes = Lanes(2, 1, elastic=True)
     assert [lanes.now(left) for left in (5, 4, 3, 2, 1)] == [2, 2, 3, 2, 2]
     assert lanes.ends(5) == [0.4, 0.4, 1, 1, 1]
-    assert all_at_work(lanes, 5)[1] == pytest.approx([0.4] * 5)
+    assert all_at_work(lanes, 5) == pytest.approx([0.4] * 5)
     assert Lanes(2, 1).ends(5) == [1 / 3, 1 / 2, 2 / 3, 1, 1], "one after the other in each lane"
 
 
