@@ -31,6 +31,7 @@ def train(config: Config) -> int:
     from folds.corrections import corrected
     from folds.groups import audited
     from folds.run import FULL, open_run
+    from folds.same_images import changed_images
     from folds.scores import gather
     from folds.show import show_scores
     from folds.side_by_side import LOG, apart, get_ready, lanes_of, train_side_by_side, why_ended
@@ -73,12 +74,15 @@ def train(config: Config) -> int:
         stop = StopRequest(largest)  # until here Ctrl-C just ends it: there is no state to save yet
         run = open_run(config, contest, fold_of)
         fitted_by = run.config_of_full() if FULL in asked else config
+        changed = changed_images(run, contest.train["id"], pixels)
     pending = from_main(lambda: [fold for fold in asked if not run.is_finished(fold)])
     lanes = lanes_of(config, len(pending), accelerator.device.type, hosts)
     tells = accelerator.is_main_process and not stop.is_part
     if tells:
         show_reasons([*contest.reasons, *cut, *told, *reasons])
         table("plan", ["", ""], plan_lines(config, contest, run.directory, asked, pending, lanes.at_once, accelerator.device))
+    if changed and accelerator.is_main_process:
+        say(changed)
 
     failed: dict[int, int] = {}
     if apart(config, lanes):

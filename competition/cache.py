@@ -85,11 +85,15 @@ def pixels(
     of that name that holds something else is built anew.
     Where it would be larger than most_gib, or the disk has no room for it, each image is decoded whenever it is looked at.
 
-    Raises: CompetitionError that names the images (by id and path) that cannot be read.
+    Raises: CompetitionError that names the images (by id and path) that cannot be read, or says that files changed meanwhile.
     """
     keys = rows["image"].tolist()
-    asked = json.dumps([LAYOUT, source.stamp(keys), list(keys), size_px, channels, interpolation, fit])
-    path = directory / f"{size_px}px-{channels}ch-{hashlib.sha256(asked.encode()).hexdigest()[:16]}.npy"
+
+    def named() -> Path:
+        asked = json.dumps([LAYOUT, source.stamp(keys), list(keys), size_px, channels, interpolation, fit])
+        return directory / f"{size_px}px-{channels}ch-{hashlib.sha256(asked.encode()).hexdigest()[:16]}.npy"
+
+    path = named()
     shape = (len(keys), size_px, size_px, channels)
     kept = read_array(path, shape, np.uint8, mapped=True)
     if kept is None:
@@ -103,6 +107,8 @@ def pixels(
         try:
             with replacing(path) as part:
                 _fill(part, source, keys, rows["id"].tolist(), size_px, channels, interpolation, fit)
+                if named() != path:
+                    raise CompetitionError("image files were changed while they were decoded; the same command decodes them anew")
         except NotWritten as error:
             if error.errno not in FULL:
                 raise

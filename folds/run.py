@@ -1,6 +1,6 @@
 """Run: names, and writes atomically, the files of a run directory.
 
-runs/COMPETITION/NAME-HEX/  config.toml environment.json folds.csv oof.parquet scores.json report.html
+runs/COMPETITION/NAME-HEX/  config.toml environment.json images.txt folds.csv oof.parquet scores.json report.html
               test.parquet test.json    once predicted
               fold0/        model.safetensors model.json history.csv oof.parquet exhibits.npz resume/ done.json (last: it means complete)
               full/         the same, of all rows
