@@ -262,9 +262,41 @@ def test_what_is_not_defined_by_the_formula_has_a_stated_value() -> None:
     nothing = np.zeros((3, 4), np.float32)
     assert [score(name, nothing, nothing, TASKS["multilabel"]) for name in ("f1_micro", "f1_macro")] == [1, 1]
     single = np.array([[1, 0], [1, 0]], np.float32)
-    assert [score(name, single, single, TASKS["binary"]) for name in ("kappa", "qwk", "mcc")] == [1, 1, 0]
+    assert [score(name, single, single, TASKS["binary"]) for name in ("kappa", "qwk", "mcc", "f1", "pf1")] == [1, 1, 0, 1, 0]
     level = np.ones((3, 1), np.float32)
     assert [score("r2", level, level, TASKS["regression"]), score("r2", level, level * 2, TASKS["regression"])] == [1, 0]
+
+
+BY_HAND: dict[str, tuple[str, Kind, list[list[float]], list[list[float]], float]] = {
+    "one found, one missed": ("f1", "binary", [[0, 1], [0, 1], [1, 0]], [[0, 1], [1, 0], [1, 0]], 2 / 3),
+    "of all cells, one found, one missed": ("f1_micro", "multilabel", [[1, 1, 0, 0]], [[1, 0, 0, 0]], 2 / 3),
+    "nothing on the only positive": ("pf1", "binary", [[0, 1], [1, 0]], [[1, 0], [0.5, 0.5]], 0),
+    "half on the only positive, a quarter beside": ("pf1", "binary", [[0, 1], [1, 0]], [[0.5, 0.5], [0.75, 0.25]], 1 / 1.75),
+    "a class of a single row, and one of none": (
+        "balanced_accuracy",
+        "multiclass",
+        np.eye(6)[[0, 1, 1, 1]].tolist(),
+        np.eye(6)[[0, 1, 2, 3]].tolist(),
+        (1 + 1 / 3) / 2,
+    ),
+    "logarithms of 1, 1.5 and 1, of which one is guessed": (
+        "rmsle",
+        "regression",
+        [[0], [0.5], [0]],
+        [[-3], [0], [0]],
+        np.log(1.5) / 3**0.5,
+    ),
+    "small numbers": ("r2", "regression", [[0], [0.5]], [[0], [0.25]], 0.5),
+    "the third of three places": ("top3_error", "multiclass", [[0, 0, 1, 0, 0, 0]], [[0.3, 0.25, 0.2, 0.15, 0.1, 0]], 0),
+    "the fourth of three places": ("top3_error", "multiclass", [[0, 0, 0, 1, 0, 0]], [[0.3, 0.25, 0.2, 0.15, 0.1, 0]], 1),
+    "two steps off, of grades whose order is given": ("qwk", "ordinal", np.eye(6)[[0, 5]].tolist(), np.eye(6)[[0, 3]].tolist(), 15 / 19),
+}
+
+
+@pytest.mark.parametrize("case", BY_HAND)
+def test_a_score_by_hand(case: str) -> None:
+    name, kind, truth, probs, value = BY_HAND[case]
+    assert score(name, np.array(truth, np.float32), np.array(probs), TASKS[kind]) == pytest.approx(value, abs=1e-6)
 
 
 def test_decide_gives_multilabel_rows_a_label_where_asked() -> None:

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from competition.atomic import write_json
 from competition.config import Config, MachineConfig
 from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.tables import as_table
 from competition.task import KINDS, Kind
 from folds.errors import FoldError
-from folds.run import Run, newest_run, open_run, read_run, read_table, write_table
+from folds.run import FULL, Run, newest_run, open_run, read_run, read_table, write_table
 from folds.split import assign_folds
 from tests.builders import make_competition, make_probs, make_table
 
@@ -129,9 +130,60 @@ def test_test_predictions_are_those_of_all_finished_folds(tmp_path: Path) -> Non
     table, views = run.test(contest.task)
     pd.testing.assert_frame_equal(table, make_table(contest))
     assert views == ("identity", "mirrored")
+    assert json.loads((run.directory / "test.json").read_text())["members"] == "folds"
     finished(run, contest, 1)
     with pytest.raises(FoldError, match=r"were predicted by folds \[0\], finished are now \[0, 1\]: python predict.py"):
         run.test(contest.task)
+
+
+def test_members_are_the_finished_folds_the_model_of_all_rows_or_both(tmp_path: Path) -> None:
+    contest = make_competition()
+    run = opened(tmp_path, contest)
+    finished(run, contest, 1)
+    finished(run, contest, 0)
+    folds = [run.directory / "fold0", run.directory / "fold1"]
+    assert run.members("folds") == folds
+    for which in ("full", "both"):
+        with pytest.raises(FoldError, match=r"no model of all rows: python train.py --recipe .*config.toml --fold full"):
+            run.members(which)
+    write_json(run.fold_directory(FULL) / "done.json", {})
+    assert run.members("full") == [run.directory / "full"]
+    assert run.members("both") == [*folds, run.directory / "full"]
+    assert run.finished_folds() == [0, 1], "without the one of all rows"
+
+
+def trained(runs: Path, best_epochs: list[int], **optim: object) -> Run:
+    """A run of two folds, each best by accuracy at the epoch that is named."""
+    contest = make_competition()
+    config = Config.model_validate(
+        {"folds": {"count": 2}, "competition": {"metric": "accuracy"}, "optim": {"epochs": 9} | optim, "machine": {"runs": runs}}
+    )
+    run = open_run(config, contest, assign_folds(contest, config.folds))
+    for fold, best in enumerate(best_epochs):
+        rows = [{"epoch": epoch, "loss": 1.0, "accuracy": 0.5 + (epoch == best) / 4} for epoch in range(1, 10)]
+        run.fold_directory(fold).mkdir()
+        pd.DataFrame(rows).to_csv(run.fold_directory(fold) / "history.csv", index=False)
+        write_json(run.fold_directory(fold) / "done.json", {})
+    return run
+
+
+def test_the_model_of_all_rows_has_the_epochs_that_the_folds_taught(tmp_path: Path) -> None:
+    run = trained(tmp_path, [3, 7], keep="best")
+    assert run.config_of_full().optim == run.config.optim.model_copy(update={"epochs": 5, "keep": "last"})
+    assert run.config_of_full().model_copy(update={"optim": run.config.optim}) == run.config
+
+
+@pytest.mark.parametrize("optim", [{}, {"keep": "best", "method": "probe"}])
+def test_the_model_of_all_rows_is_else_fitted_as_the_folds_were(optim: dict[str, object], tmp_path: Path) -> None:
+    run = trained(tmp_path, [3, 7], **optim)
+    assert run.config_of_full() == run.config
+
+
+def test_a_model_of_all_rows_that_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(FoldError, match=r"--fold full: the folds come first, and '1' of .* are not finished: --fold all"):
+        trained(tmp_path / "a", [3], keep="best").config_of_full()
+    with pytest.raises(FoldError, match="--fold full: the schedule `plateau` follows a held-out loss, and nothing is held out here"):
+        trained(tmp_path / "b", [3, 7], schedule="plateau").config_of_full()
 
 
 def test_a_finished_fold_clears_what_it_was_resumed_from(tmp_path: Path) -> None:

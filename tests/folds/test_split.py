@@ -13,7 +13,7 @@ from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.task import KINDS, Kind, Task
 from folds.errors import FoldError
-from folds.split import BY_COLUMN, GROUPED, SCHEMES, asked_folds, assign_folds, rank_of, settle_folds
+from folds.split import BY_COLUMN, GROUPED, SCHEMES, asked_folds, assign_folds, rank_of, settle_folds, tuning_rows
 from tests.builders import CLASSES, make_competition, make_truth
 
 TASKS = {kind: Task(kind, CLASSES[kind]) for kind in KINDS}
@@ -130,6 +130,28 @@ def test_one_rare_combination_is_no_obstacle() -> None:
     truth = np.zeros((41, 4), np.float32)
     truth[:20, 0], truth[20:40, 1], truth[40, 2] = 1, 1, 1
     assert assign_folds(contest_of(truth, TASKS["multilabel"]), config_of("stratified")).nunique() == 5
+
+
+def test_rare_combinations_are_shared_out_together() -> None:
+    """Five that are alone are as many as the folds, so that each gets one; a combination of five rows is shared out by itself."""
+    truth = np.zeros((35, 8), np.float32)
+    truth[:20, 0], truth[20:25, 1], truth[25:30, [1, 2]] = 1, 1, 1
+    truth[range(30, 35), range(3, 8)] = 1
+    folds = assign_folds(contest_of(truth, Task("multilabel", tuple("abcdefgh"))), config_of("stratified"))
+    for alike in (slice(20), slice(20, 25), slice(25, 30), slice(30, 35)):
+        assert len(set(Counter(folds[alike]).values())) == 1
+        assert folds[alike].nunique() == 5
+
+
+def test_tuning_rows_are_those_that_the_next_fold_holds_out() -> None:
+    fold_of, all_of_them = pd.Series([0, 1, 2, 0, 1, 2]), np.ones(6, bool)
+    assert [tuning_rows(fold_of, fold, all_of_them).tolist() for fold in (0, 1, 2)] == [[1, 4], [2, 5], [0, 3]]
+    assert tuning_rows(fold_of, 0, np.array([1, 0, 1, 1, 1, 1], bool)).tolist() == [4], "of those that are trained on"
+
+
+def test_of_two_folds_every_second_row_of_the_other_is_for_tuning() -> None:
+    fold_of = pd.Series([0, 1, 1, 0, 1, 1])
+    assert [tuning_rows(fold_of, fold, np.ones(6, bool)).tolist() for fold in (0, 1)] == [[1, 4], [0]]
 
 
 def test_a_rare_class_is_named_with_the_remedies() -> None:
@@ -341,7 +363,8 @@ def test_folds_are_kept_for_the_next_start_until_what_they_follow_from_changes(t
     pd.testing.assert_series_equal(assign_folds(contest, config), first)
     other = contest_of(np.roll(truth, 1, axis=0), TASKS["multiclass"], patient=[str(row // 2) for row in range(60)])
     asked = [(contest, config.model_copy(update={"seed": 1})), (contest, config.model_copy(update={"count": 3})), (other, config)]
-    asked += [(contest, config_of("plain")), (contest, FoldsConfig(scheme="group", groups="patient"))]
+    couples, triples = contest, contest_of(truth, TASKS["multiclass"], patient=[str(row // 3) for row in range(60)])
+    asked += [(contest, config_of("plain")), *((each, FoldsConfig(scheme="group", groups="patient")) for each in (couples, triples))]
     for kept, (changed, by) in enumerate(asked, start=2):
         pd.testing.assert_series_equal(assign_folds(changed, by, tmp_path), assign_folds(changed, by))
         assert len(list(tmp_path.iterdir())) == kept
