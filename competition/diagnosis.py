@@ -10,6 +10,7 @@ from competition.console import course
 ROSE, FELL = 1.1, 0.95  # times what it was
 LEARNED = 0.97
 STILL = 0.9  # of the epoch before, at the end
+NOTHING = 0.01  # a loss below which it is by chance what it is: 99 % sure of the truth on average
 
 
 def in_a_line(history: Sequence[Mapping[str, float | None]]) -> list[str]:
@@ -29,7 +30,7 @@ def diagnose(history: Sequence[Mapping[str, float | None]], lr: float) -> list[s
     if len(train) < 3:
         return told
     lowest = min(range(len(train)), key=train.__getitem__)
-    if max(train[lowest:]) > ROSE * train[lowest] and train[-1] > ROSE * train[lowest]:
+    if train[-1] > ROSE * max(train[lowest], NOTHING):
         told.append(
             f"the training loss rose from {train[lowest]:.3g} (epoch {lowest + 1}) to {train[-1]:.3g}: the rate is too high; "
             f"try --optim.lr {lr / 3:.1e}, or a longer warm-up (--optim.warmup 0.1)"
@@ -42,12 +43,12 @@ def diagnose(history: Sequence[Mapping[str, float | None]], lr: float) -> list[s
     if len(held) < 3:
         return told
     best, least = min(held, key=lambda pair: pair[1])
-    if held[-1][1] > ROSE * least and train[-1] < FELL * train[best - 1]:
+    if held[-1][1] > ROSE * max(least, NOTHING) and train[-1] < FELL * train[best - 1]:
         told.append(
             f"after epoch {best} the held-out loss rose ({least:.3g} to {held[-1][1]:.3g}) while the training loss fell "
             f"({train[best - 1]:.3g} to {train[-1]:.3g}): it learns its images by heart; try --augment.strength heavy, "
             f"--augment.mixup 0.2, --model.drop 0.3, or --optim.epochs {best}"
         )
-    elif held[-1][1] < STILL * held[-2][1]:
+    elif NOTHING < held[-1][1] < STILL * held[-2][1]:
         told.append(f"the held-out loss was still falling ({held[-2][1]:.3g} to {held[-1][1]:.3g}): more epochs may help")
     return told

@@ -29,5 +29,10 @@ def test_a_fold_that_went_well_needs_no_words() -> None:
     assert diagnose(rows([1.0, 2.0], [1.0, 2.0]), 1e-3) == [], "two epochs tell nothing"
 
 
+@pytest.mark.parametrize("held", [[0.5, 0.0004, 0.006, 0.008], [0.5, 0.01, 0.009, 0.004]])
+def test_losses_next_to_nothing_need_no_words(held: list[float]) -> None:
+    assert diagnose(rows([0.7, 0.001, 0.0002, 0.0009], held), 1e-3) == []
+
+
 def test_a_rate_too_high_is_answered_by_a_lower_one() -> None:
     assert "--optim.lr 1.0e-02" in diagnose(rows(*CASES["a rate too high"][0]), 3e-2)[0]
