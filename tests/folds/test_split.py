@@ -13,6 +13,7 @@ from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.task import KINDS, Kind, Task
 from folds.errors import FoldError
+from folds.run import FULL
 from folds.split import BY_COLUMN, GROUPED, SCHEMES, asked_folds, assign_folds, rank_of, settle_folds, tuning_rows
 from tests.builders import CLASSES, make_competition, make_truth
 
@@ -185,7 +186,7 @@ def test_ids_that_look_like_numbers_stay_text() -> None:
     assert list(fold_of.index) == ["007", "7", "1e3", "NA", "", "x,y"]
 
 
-@pytest.mark.parametrize(("asked", "folds"), [("all", [0, 1, 2]), ("0", [0]), ("2,0", [0, 2]), (" 1 , 1", [1]), ("02", [2])])
+@pytest.mark.parametrize(("asked", "folds"), [("all", [0, 1, 2]), ("0", [0]), ("2,0", [0, 2]), (" 1 , 1", [1]), ("02", [2]), ("full", [FULL])])
 def test_the_folds_asked_for(asked: str, folds: list[int]) -> None:
     assert asked_folds(asked, 3) == folds
 
@@ -317,6 +318,7 @@ def test_grouped_schemes_need_groups() -> None:
 ORDERS = {
     "numbers": (["10", "9", "2", "1", "30", "4"], [4, 3, 1, 0, 5, 2]),
     "dates": (["2021-02-01", "2020-12-31", "2021-01-15", "2020-01-01", "2022-01-01", "2020-06-01"], [4, 2, 3, 0, 5, 1]),
+    "dates that letters would put elsewhere": (["2/1/2021", "12/31/2020", "1/15/2021", "11/1/2022"], [2, 0, 1, 3]),
     "names": (["b", "a", "c", "b", "a", "c"], [1, 0, 2, 1, 0, 2]),
 }
 
@@ -347,6 +349,8 @@ def test_a_column_that_is_not_there_or_not_fit(scheme: str) -> None:
     truth = make_truth(TASKS["binary"], 20, np.random.default_rng(0))
     with pytest.raises(FoldError, match=rf"fold scheme '{scheme}' needs a column of the label table \(--folds.column\): it has no others"):
         assign_folds(contest_of(truth, TASKS["binary"]), config_of(scheme))
+    with pytest.raises(FoldError, match=r"\(--folds.column\): 'when'$"):
+        assign_folds(contest_of(truth, TASKS["binary"], when=["1"] * 20), config_of(scheme).model_copy(update={"column": "id"}))
     with pytest.raises(FoldError, match="column 'when' is empty in 1 rows"):
         assign_folds(contest_of(truth, TASKS["binary"], when=["", *"1" * 19]), config_of(scheme))
     with pytest.raises(FoldError, match="column 'when' holds '1' only"):
