@@ -287,6 +287,13 @@ BY_HAND: dict[str, tuple[str, Kind, list[list[float]], list[list[float]], float]
         np.log(1.5) / 3**0.5,
     ),
     "small numbers": ("r2", "regression", [[0], [0.5]], [[0], [0.25]], 0.5),
+    "a row without any label, and one that is found": (
+        "map3",
+        "multilabel",
+        [[0] * 4, [1, 0, 0, 0]],
+        [[0.1, 0.2, 0.3, 0.4], [0.9, 0, 0, 0]],
+        0.5,
+    ),
     "the third of three places": ("top3_error", "multiclass", [[0, 0, 1, 0, 0, 0]], [[0.3, 0.25, 0.2, 0.15, 0.1, 0]], 0),
     "the fourth of three places": ("top3_error", "multiclass", [[0, 0, 0, 1, 0, 0]], [[0.3, 0.25, 0.2, 0.15, 0.1, 0]], 1),
     "two steps off, of grades whose order is given": ("qwk", "ordinal", np.eye(6)[[0, 5]].tolist(), np.eye(6)[[0, 3]].tolist(), 15 / 19),
@@ -344,7 +351,10 @@ def test_importing_the_metrics_does_not_import_scikit_learn() -> None:
     assert loaded.stdout.strip() == ""
 
 
-@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.rows])
+MEANS = ["accuracy", "log_loss", "f1_samples", "f2_samples", *(name for name, metric in METRICS.items() if metric.places)]
+
+
+@pytest.mark.parametrize("name", MEANS)
 def test_what_is_a_mean_over_rows_is_so_in_blocks_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in METRICS[name].tasks:
         truth, probs, task = case(kind)

@@ -186,7 +186,9 @@ def test_ids_that_look_like_numbers_stay_text() -> None:
     assert list(fold_of.index) == ["007", "7", "1e3", "NA", "", "x,y"]
 
 
-@pytest.mark.parametrize(("asked", "folds"), [("all", [0, 1, 2]), ("0", [0]), ("2,0", [0, 2]), (" 1 , 1", [1]), ("02", [2]), ("full", [FULL])])
+@pytest.mark.parametrize(
+    ("asked", "folds"), [("all", [0, 1, 2]), ("0", [0]), ("2,0", [0, 2]), (" 1 , 1", [1]), ("02", [2]), ("full", [FULL])]
+)
 def test_the_folds_asked_for(asked: str, folds: list[int]) -> None:
     assert asked_folds(asked, 3) == folds
 
