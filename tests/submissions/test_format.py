@@ -129,6 +129,20 @@ def test_a_number_stays_within_the_training_rows() -> None:
     assert csv_text(frame) == "id,target\n00000,1\n00001,41.625\n00002,100\n"
 
 
+def test_each_number_stays_within_its_own_training_rows_in_the_samples_columns() -> None:
+    sample = pd.DataFrame({"id": ["00000", "00001"], "width": ["0", "0"], "height": ["0", "0"]}, dtype="str")
+    made = make_competition("regression", rows=2, classes=("height", "width"), metric="mcrmse")
+    submission = replace(made.submission, rows=sample, answer_columns=("width", "height"))
+    competition = replace(made, submission=submission, truth=np.array([[1, 50], [10, 90]], np.float32))
+    frame = submission_frame(table_of(competition, [[-3, 100], [20, 60.25]]), competition)
+    assert csv_text(frame) == "id,width,height\n00000,90,1\n00001,60.25,10\n"
+
+
+def test_a_number_that_is_scored_as_a_grade_is_a_whole_one() -> None:
+    competition = replace(make_competition("regression", rows=2, metric="qwk"), truth=np.array([[0], [4]], np.float32))
+    assert csv_text(submission_frame(table_of(competition, [[2.6], [7.0]]), competition)) == "id,target\n00000,3\n00001,4\n"
+
+
 def test_rows_columns_and_their_order_are_the_samples() -> None:
     rows = pd.DataFrame({"id": ["00001", "NA", "00001"], "Usage": ["x", "", "007"], "dog": "", "cat": ""}, dtype="str")
     competition = make_competition("multiclass", metric="accuracy", answer="probabilities", rows=3, answer_columns=("dog", "cat"))
