@@ -12,15 +12,18 @@ from typing import Literal, Protocol
 from competition.config import MachineConfig
 from competition.errors import CompetitionError
 from competition.forked import start_script
-from competition.processes import cores
+from competition.processes import cores, free_memory
+
+MORE = 1.5  # times as many as the cores that they share, at most: each of them takes memory
 
 
 @dataclass(frozen=True)
 class Host:
-    """A machine."""
+    """A machine. memory: bytes that are free."""
 
     cores: int
     gpus: int = 0
+    memory: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,8 @@ class Lanes:
         return self.at_once + pieces % self.at_once
 
     def _share(self, left: int) -> bool:
-        """Whether so many share what is meant for fewer; no more than half as many again do, for the memory that each of them takes."""
-        return self.elastic and self.at_once < left <= 1.5 * self.at_once
+        """Whether so many share what is meant for fewer."""
+        return self.elastic and self.at_once < left <= MORE * self.at_once
 
 
 class Process(Protocol):
@@ -80,13 +83,15 @@ def hosts_of(machine: MachineConfig, gpus: int = 0) -> list[Host]:
         from competition.on_ray import hosts
 
         return hosts()
-    return [Host(cores(), gpus)]
+    return [Host(cores(), gpus, free_memory())]
 
 
-def shared_out(hosts: Sequence[Host], pieces: int, machine: MachineConfig, at_once: int | Literal["auto"], a_gpu: int = 0) -> Lanes:
+def shared_out(
+    hosts: Sequence[Host], pieces: int, machine: MachineConfig, at_once: int | Literal["auto"], a_gpu: int = 0, memory: float = 0.0
+) -> Lanes:
     """The lanes for so many pieces of work; `auto` is as many as fit, with as many threads (of `machine`) as they then have.
 
-    a_gpu: how many pieces fit on a GPU; 0: they need none.
+    a_gpu: how many pieces fit on a GPU; 0: they need none. memory: bytes that a piece takes of its machine; 0: it is not known.
 
     Raises: CompetitionError where they need a GPU and there is none.
     """
@@ -98,13 +103,14 @@ def shared_out(hosts: Sequence[Host], pieces: int, machine: MachineConfig, at_on
     def fit(each: int) -> int:
         return sum(min(host.cores // each, host.gpus * a_gpu) if a_gpu else host.cores // each for host in hosts)
 
+    held = sum(host.memory // memory for host in hosts) if memory else math.inf
     if at_once == "auto":
-        at_once = gpus * a_gpu if a_gpu else fit(1 if threads == "auto" else threads)
+        at_once = int(min(gpus * a_gpu if a_gpu else fit(1 if threads == "auto" else threads), held))
     at_once = max(1, min(at_once, pieces))
     a_gpu = max(a_gpu, math.ceil(at_once / gpus)) if gpus else 0
     if threads == "auto":
         threads = max((each for each in range(1, max(host.cores for host in hosts) + 1) if fit(each) >= at_once), default=1)
-    return Lanes(at_once, threads, gpus, elastic)
+    return Lanes(at_once, threads, gpus, elastic and held >= MORE * at_once)
 
 
 def visible_gpus(count: int) -> list[str]:

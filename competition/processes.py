@@ -4,6 +4,15 @@ That is torchrun, accelerate launch, or mpirun (by which accelerate launch start
 """
 
 import os
+from pathlib import Path
+
+import psutil
+
+CGROUP = Path("/sys/fs/cgroup")
+LIMITS = {  # of a container: the file of its limit, that of its use, and what counts in it (the rest can be had back)
+    "memory.max": ("memory.stat", "anon"),
+    "memory/memory.limit_in_bytes": ("memory/memory.stat", "total_rss"),
+}
 
 
 def _told(otherwise: int, *names: str) -> int:
@@ -23,6 +32,18 @@ def cores() -> int:
         return 1
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, there // ON_THIS_MACHINE)
+
+
+def free_memory() -> int:
+    """Bytes that this process and those that it starts may still take: what the machine has left, less where a container has a limit."""
+    free = psutil.virtual_memory().available
+    for limit, (use, what) in LIMITS.items():
+        try:
+            used = dict(line.split() for line in (CGROUP / use).read_text().splitlines())
+            free = min(free, int((CGROUP / limit).read_text()) - int(used[what]))
+        except (OSError, ValueError, KeyError):  # there is none: it is another system's, or "max"
+            continue
+    return max(0, free)
 
 
 def become_worker() -> None:

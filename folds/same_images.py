@@ -1,6 +1,6 @@
 """Whether a run's folds all see the same images: files that are changed between two commands would mix what the folds learn from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from folds.run import Run
 AT_ONCE = 256  # images compared
 
 
-def changed_images(run: Run, ids: Sequence[str], seen: Pixels) -> str:
+def changed_images(run: Run, ids: Iterable[str], seen: Pixels) -> str:
     """What to say where these are not the images that the run began with; empty where they are, or are those that it begins with.
 
     ids: of the N images seen. They are compared pixel by pixel where files have other sizes or times than then.
@@ -36,7 +36,8 @@ def changed_images(run: Run, ids: Sequence[str], seen: Pixels) -> str:
     rows = [part.start + row for part in parts for row in np.flatnonzero((before[part] != seen[part]).any(axis=(1, 2, 3)))]
     if not rows:
         return ""
+    named = list(ids)
     return (
         f"{len(rows):,} of {len(seen):,} training images are not those that {run.directory} was begun with: "
-        f"{examples(ids[row] for row in rows)}; folds trained before have learned from the others. A new --name makes all folds alike"
+        f"{examples(named[row] for row in rows)}; folds trained before have learned from the others. A new --name makes all folds alike"
     )

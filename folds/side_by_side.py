@@ -19,15 +19,17 @@ from folds.run import Run
 LOG = "train.log"
 SMALL_PX = 64
 SMALL_AT_ONCE = 3  # a small network leaves most of a GPU idle and takes a fraction of its memory
+PROCESS_BYTES = 2**29  # of a fold's process, without its batch
+STEP_BYTES_A_PIXEL = 2_500  # of its batch; measured on a CPU: 900 (resnet18), 1,200 (labs/mri-cnn), 2,250 (tf_efficientnet_lite0)
 SMALL_CORES = 2  # that a fold needs for it: one that trains, one that prepares
 
 
 def lanes_of(config: Config, folds: int, device: str, hosts: Sequence[Host]) -> Lanes:
     """How folds are trained at once on these machines, where nothing else was asked: one a GPU, of a small network several on the only one.
 
-    On a CPU as many as there are cores, for a fold on one thread does more than half of what it does on two, and the last ones share the
-    cores that would be idle otherwise; one elsewhere, as for a probe, whose folds share their looks at the images, and for processes that
-    train a fold together.
+    On a CPU as many as there are cores, for a fold on one thread does more than half of what it does on two, and as the free memory
+    holds; the last ones share the cores that would be idle otherwise. One elsewhere, as for a probe, whose folds share their looks at the
+    images, and for processes that train a fold together.
     """
     machine = config.machine
     on_gpu = device == "cuda"
@@ -37,7 +39,13 @@ def lanes_of(config: Config, folds: int, device: str, hosts: Sequence[Host]) -> 
         a_gpu = max(1, min(SMALL_AT_ONCE, max(host.cores for host in hosts if host.gpus) // SMALL_CORES))
     alone = config.optim.method != "train" or device not in ("cpu", "cuda")
     at_once = 1 if LAUNCHED or (alone and machine.parallel_folds == "auto") else machine.parallel_folds
-    return shared_out(hosts, folds, machine, at_once, a_gpu if on_gpu else 0)
+    return shared_out(hosts, folds, machine, at_once, a_gpu if on_gpu else 0, 0.0 if on_gpu else _memory_of(config))
+
+
+def _memory_of(config: Config) -> float:
+    """Bytes that a fold takes at the most; 0 where the config is not settled yet."""
+    side, batch = config.data.size_px, config.optim.batch
+    return 0.0 if side == "auto" or batch == "auto" else PROCESS_BYTES + STEP_BYTES_A_PIXEL * batch * side**2
 
 
 def apart(config: Config, lanes: Lanes) -> bool:

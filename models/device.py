@@ -6,14 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import cv2
-import psutil
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs, KwargsHandler, parse_flag_from_env
 
 from competition.config import DeviceConfig, MachineConfig
-from competition.processes import LAUNCHED, ON_THIS_MACHINE, cores
+from competition.processes import LAUNCHED, ON_THIS_MACHINE, cores, free_memory
 from models.errors import ModelError
 
 MOST_AT_ONCE = 64  # larger batches are no faster, and fill caches
@@ -96,7 +95,7 @@ def compiled(network: Any, device: torch.device, fixed_sides: bool = True) -> An
 
 def looked_at_once(size_px: int, device: torch.device) -> int:
     """Images of that side in a batch that nothing is learnt from: as many as a quarter of the free memory holds, 1 to MOST_AT_ONCE."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     return int(min(MOST_AT_ONCE, max(1, free / 4 // (BYTES_A_PIXEL * size_px**2))))
 
 

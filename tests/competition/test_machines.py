@@ -3,14 +3,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from competition.config import MachineConfig
 from competition.machines import Host, Tail, cores, hosts_of
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_this_machine_is_the_only_one() -> None:
-    assert hosts_of(MachineConfig(), 2) == [Host(cores(), 2)]
+def test_this_machine_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("competition.machines.free_memory", lambda: 5)
+    assert hosts_of(MachineConfig(), 2) == [Host(cores(), 2, 5)]
 
 
 def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from folds.side_by_side import LOG, apart, lanes_of, train_side_by_side
 SMALL = {"model": {"backbone": "small/resnet9-16"}, "data": {"size_px": 32}}
 WIDE = {"model": {"backbone": "small/resnet9-16"}, "data": {"size_px": 96}}
 LARGE = {"model": {"backbone": "timm/convnext_tiny"}, "data": {"size_px": 64}}
+HEAVY = {"model": {"backbone": "timm/convnext_tiny"}, "data": {"size_px": 224}, "optim": {"batch": 32}}  # 4.5e9 bytes a fold
 PROBE = {"optim": {"method": "probe"}}
 RAY = {"machine": {"engine": "ray"}}
 LANES: dict[str, tuple[dict, int, str, list[Host], Lanes]] = {
@@ -25,6 +26,11 @@ LANES: dict[str, tuple[dict, int, str, list[Host], Lanes]] = {
     "threads that were asked for": ({"machine": {"threads": 2}}, 5, "cpu", [Host(4)], Lanes(2, 2, elastic=True)),
     "more threads than cores": ({"machine": {"threads": 8}}, 5, "cpu", [Host(4)], Lanes(1, 8, elastic=True)),
     "more folds than cores, as asked": ({"machine": {"parallel_folds": 3}}, 5, "cpu", [Host(2)], Lanes(3, 1)),
+    "as many as memory holds, on all cores": (HEAVY, 5, "cpu", [Host(4, memory=11e9)], Lanes(2, 2)),
+    "half as many again at the end, where it holds them": (HEAVY, 5, "cpu", [Host(2, memory=14e9)], Lanes(2, 1, elastic=True)),
+    "one fold, where memory holds none": (HEAVY, 5, "cpu", [Host(4, memory=1e9)], Lanes(1, 4)),
+    "more folds than memory holds, as asked": (HEAVY | {"machine": {"parallel_folds": 3}}, 5, "cpu", [Host(4, memory=5e9)], Lanes(3, 1)),
+    "memory of the machine is not a GPU's": (HEAVY, 5, "cuda", [Host(8, 2, memory=5e9)], Lanes(2, 4, 2)),
     "a probe looks once": (PROBE, 5, "cpu", [Host(4)], Lanes(1, 4)),
     "a probe on several GPUs, too": (PROBE, 5, "cuda", [Host(16, 4)], Lanes(1, 16, 4)),
     "another device": (SMALL, 5, "mps", [Host(8)], Lanes(1, 8)),

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import psutil
+import pytest
+
+from competition import processes
+from competition.processes import free_memory
+
+V2 = {"memory.max": "3000", "memory.stat": "anon 1000\nfile 1900\n"}
+V1 = {"memory/memory.limit_in_bytes": "5000", "memory/memory.stat": "cache 3000\ntotal_rss 4500\n"}
+CONTAINERS: dict[str, tuple[dict[str, str], int | None]] = {
+    "its limit, less what it uses; what it has of files can be had back": (V2, 2000),
+    "the same, of the older kind": (V1, 500),
+    "all is used": (V2 | {"memory.stat": "anon 3100"}, 0),
+    "no limit": (V2 | {"memory.max": "max"}, None),
+    "a limit above what there is": (V2 | {"memory.max": str(2**62)}, None),
+    "no container": ({}, None),
+    "nothing that can be read": ({"memory.max": "3000", "memory.stat": "odd"}, None),
+}
+
+
+@pytest.mark.parametrize("case", CONTAINERS)
+def test_free_memory_is_that_of_the_container(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, free = CONTAINERS[case]
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.setattr(processes, "CGROUP", tmp_path)
+    there = psutil.virtual_memory()
+    found = free_memory()
+    assert found == free if free is not None else there.available / 2 < found <= there.total
