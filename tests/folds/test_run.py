@@ -1,9 +1,11 @@
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from competition.errors import CompetitionError
 from competition.tables import as_table
 from competition.task import KINDS, Kind
 from folds.errors import FoldError
-from folds.run import FULL, Run, newest_run, open_run, read_run, read_table, write_table
+from folds.run import FULL, Run, git_commit, newest_run, open_run, read_run, read_table, write_table
 from folds.split import assign_folds
 from tests.builders import make_competition, make_probs, make_table
 
@@ -85,12 +87,20 @@ def test_a_run_is_read_back_from_its_directory(tmp_path: Path) -> None:
     with pytest.raises(FoldError, match=r"is no run \(it has no config.toml\)"):
         read_run(tmp_path)
     (run.directory / "config.toml").write_text("[optim]\nepoch = 3", encoding="utf-8")
-    with pytest.raises(CompetitionError, match="unknown key 'epoch': perhaps 'epochs'"):
+    with pytest.raises(CompetitionError, match=r"config\.toml: .*unknown key 'epoch': perhaps 'epochs'"):
         read_run(run.directory)
 
 
-def test_fold_of_keeps_ids_as_text(tmp_path: Path) -> None:
-    ids = ["007", "7", "1e3", "NA", "", "a,b", 'c"d', "nan", "é"]
+IDS = {
+    "all kinds": ["007", "7", "1e3", "NA", "", "a,b", 'c"d', "nan", "é"],
+    "numbers alone": ["007", "7", "010", "1e3", "3.0"],
+    "ends of lines": ["a\rb", "c\nd", "e\r\nf", "a", "b"],
+}
+
+
+@pytest.mark.parametrize("case", IDS)
+def test_fold_of_keeps_ids_as_text(case: str, tmp_path: Path) -> None:
+    ids = IDS[case]
     contest = make_competition("regression", train_rows=len(ids))
     contest = replace(contest, train=pd.DataFrame({"id": ids, "image": contest.train["image"]}, dtype="str"))
     run = opened(tmp_path, contest)
@@ -101,8 +111,30 @@ def test_fold_of_keeps_ids_as_text(tmp_path: Path) -> None:
 def test_the_environment_says_what_it_ran_on(tmp_path: Path) -> None:
     run = opened(tmp_path, make_competition())
     facts = json.loads((run.directory / "environment.json").read_text(encoding="utf-8"))
-    assert {"data", "python", "machine", "git", "packages"} <= facts.keys()
-    assert "numpy" in facts["packages"]
+    assert {"data", "machine"} <= facts.keys()
+    assert (facts["python"], facts["git"]) == (platform.python_version(), git_commit())
+    assert facts["packages"]["numpy"] == np.__version__
+
+
+def test_the_commit_is_that_of_the_code_not_of_where_it_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    monkeypatch.setattr("folds.run.__file__", str(tmp_path / "run.py"))
+    assert git_commit() == "", "it is under no version control"
+    git("init", "--quiet")
+    (tmp_path / "run.py").write_text("one")
+    git("add", "run.py")
+    git("commit", "--quiet", "--message", "one")
+    git("tag", "v1")
+    short = git("rev-parse", "--short", "HEAD")
+    assert git_commit() == short
+    (tmp_path / "run.py").write_text("two")
+    assert git_commit() == f"{short}-dirty"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert git_commit() == "", "there is no git"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -116,8 +148,11 @@ def test_a_finished_fold_is_read_back(kind: Kind, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(run.oof(contest.task), pd.concat(tables[::-1]), check_index_type=False)
     facts = run.done(3)
     assert (facts["fold"], facts["score"], facts["seconds"], facts["weights_kept"]) == (3, 0.5, 1.5, "last")
-    columns = list(pd.read_parquet(run.fold_directory(3) / "oof.parquet").columns)
-    assert columns == ["id", "fold", *contest.task.classes]
+    assert facts["git"] == git_commit()
+    assert datetime.fromisoformat(facts["finished"]).utcoffset() == timedelta(0)
+    written = pd.read_parquet(run.fold_directory(3) / "oof.parquet")
+    assert list(written.columns) == ["id", "fold", *contest.task.classes]
+    assert set(written["fold"]) == {3}
 
 
 def test_test_predictions_are_those_of_all_finished_folds(tmp_path: Path) -> None:

@@ -197,6 +197,15 @@ def test_numbers_outside_of_the_training_rows() -> None:
     ]
 
 
+def test_what_float32_rounds_off_is_not_outside() -> None:
+    competition = replace(make_competition("regression", rows=2), truth=np.array([[0.1], [1000.1]], np.float32))
+    frame = pd.DataFrame({"id": ["00000", "00001"], "target": ["0.1", "1000.1"]})
+    assert told(frame, competition) == []
+    assert told(frame.assign(target=["0.1", "1000.11"]), competition) == [
+        "warning: 1 row has a number outside [0.1, 1000.1], where all training rows lie; some graders refuse it: '00001'"
+    ]
+
+
 def test_columns_that_are_no_answers_keep_the_samples_text() -> None:
     rows = BINARY.submission.rows.assign(Usage=["007", "", "a", "b", "c", "d"])
     competition = replace(BINARY, submission=replace(BINARY.submission, rows=rows))
