@@ -4,11 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help submission test format lint types pytest chromium slow soak labs-quick audit clean
+# of pytest, also under coverage
+PYTEST := -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not slow"
+
+.PHONY: help submission test format lint types pytest chromium coverage slow soak labs-quick audit clean
 
 help:
 	@echo "make submission   train all folds of the embedded competition, predict, write and check a submission"
 	@echo "make test         ruff, pyright and pytest"
+	@echo "make coverage     pytest, and which lines and branches it ran"
 	@echo "make slow         the tests that take a minute or more: kills at random moments, lost workers of a cluster, OpenVINO, a packed notebook"
 	@echo "make soak         an hour of training, killing, resuming and predicting at random: docs/reliability.md"
 	@echo "make labs-quick   the five labs of docs/labs.md with a few steps each, on made pictures: some minutes"
@@ -40,7 +44,14 @@ types: $(VENV)/ready
 	$(BIN)/pyright
 
 pytest: $(VENV)/ready chromium
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not slow"
+	$(BIN)/python -m pytest $(PYTEST)
+
+coverage: export COVERAGE_FILE := $(CURDIR)/.coverage
+coverage: $(VENV)/ready chromium
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTEST)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered
 
 # Pages are tested in Debian's Chromium: installed where root may do so; without it those tests are skipped, and say so.
 chromium:
