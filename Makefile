@@ -49,7 +49,7 @@ pytest: $(VENV)/ready chromium
 coverage: export COVERAGE_FILE := $(CURDIR)/.coverage
 coverage: $(VENV)/ready chromium
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PYTEST)
+	-$(BIN)/coverage run -m pytest $(PYTEST)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 

@@ -66,6 +66,7 @@ def _denied(probs: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarra
         rows = order[first:last]
         apart = probs[rows, name] - probs[rows, own_class]
         taken = np.argsort(-apart, kind="stable")[: expected[own_class, name]]
+        taken = taken[apart[taken] > 0]
         other[rows[taken]], margin[rows[taken]] = name, apart[taken]
     return other, margin
 
