@@ -7,6 +7,7 @@ The same command continues an interrupted run; a finished fold is not trained ag
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from competition.config import Config, directory_name
@@ -25,7 +26,6 @@ def train(config: Config) -> int:
     from competition.machines import hosts_of
     from competition.shortage import require_writable
     from competition.stop import StopRequest
-    from competition.tabular import chosen
     from folds.audit_files import audit_first
     from folds.budget import end_of, share_of
     from folds.corrections import corrected
@@ -59,7 +59,7 @@ def train(config: Config) -> int:
         from competition.tables import as_table
         from models.device import accelerator_for, gpus_of
         from models.exhibits import exhibit
-        from models.job import FoldJob, Stopped
+        from models.job import Stopped, job_of_all
         from models.loggers import show_pictures
         from models.methods import METHODS
         from models.plan import plan_lines, prepare
@@ -92,20 +92,13 @@ def train(config: Config) -> int:
         with entered_by_main(run.training(fold)) as directory:
             if from_main(run.is_finished, fold):  # by another command, while this one trained the folds before it
                 continue
-            job = FoldJob(
+            job = replace(
+                job_of_all(fitted_by, contest, spec, pixels, directory),
                 fold=fold,
-                config=fitted_by,
-                task=contest.task,
-                metric=contest.metric,
-                spec=spec,
-                pixels=pixels,
-                truth=contest.truth,
                 train_rows=(~held & kept).nonzero()[0],
                 held_rows=held.nonzero()[0],
-                directory=directory,
                 taught=taught,
                 tuning_rows=tuning_rows(fold_of, fold, kept),
-                tabular=chosen(contest.tabular, config),
                 deadline=time.monotonic() + share_of(end, len(pending) - place),
             )
             if teacher:

@@ -88,12 +88,9 @@ def pixels(
     Raises: CompetitionError that names the images (by id and path) that cannot be read, or says that files changed meanwhile.
     """
     keys = rows["image"].tolist()
-
-    def named() -> Path:
-        asked = json.dumps([LAYOUT, source.stamp(keys), list(keys), size_px, channels, interpolation, fit])
-        return directory / f"{size_px}px-{channels}ch-{hashlib.sha256(asked.encode()).hexdigest()[:16]}.npy"
-
-    path = named()
+    stamp = source.stamp(keys)
+    asked = json.dumps([LAYOUT, stamp, list(keys), size_px, channels, interpolation, fit])
+    path = directory / f"{size_px}px-{channels}ch-{hashlib.sha256(asked.encode()).hexdigest()[:16]}.npy"
     shape = (len(keys), size_px, size_px, channels)
     kept = read_array(path, shape, np.uint8, mapped=True)
     if kept is None:
@@ -107,7 +104,7 @@ def pixels(
         try:
             with replacing(path) as part:
                 _fill(part, source, keys, rows["id"].tolist(), size_px, channels, interpolation, fit)
-                if named() != path:
+                if source.stamp(keys) != stamp:
                     raise CompetitionError("image files were changed while they were decoded; the same command decodes them anew")
         except NotWritten as error:
             if error.errno not in FULL:

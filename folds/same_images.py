@@ -35,6 +35,7 @@ def changed_images(run: Run, ids: Iterable[str], seen: Pixels) -> str:
     parts = [slice(begin, begin + AT_ONCE) for begin in range(0, len(seen), AT_ONCE)]
     rows = [part.start + row for part in parts for row in np.flatnonzero((before[part] != seen[part]).any(axis=(1, 2, 3)))]
     if not rows:
+        write_text(path, f"{now}\n")  # so that they need not be compared again
         return ""
     named = list(ids)
     return (

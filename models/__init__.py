@@ -20,12 +20,12 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # threads that spin while they wait starve whoever shares the cores; it counts only when set before torch is imported
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
+if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
     # What a step frees, the next one takes again. Large tensors would go back to the system, which clears each page that it gives: a third
     # of the time of a batch of 50 images of 200 px. The names are of glibc's malloc.h.
     M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**30)
-    ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    mallopt(M_MMAP_THRESHOLD, 2**30)
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def import_packages() -> None:

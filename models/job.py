@@ -78,7 +78,7 @@ class FoldJob:
 def job_of_all(
     config: Config, contest: Competition, spec: InputSpec, pixels: Pixels | np.ndarray, directory: Path | None = None
 ) -> FoldJob:
-    """All training rows and none held out: what is measured before a run. config: resolved; directory: if it is to be fitted."""
+    """All training rows and none held out, of which a fold is a part. config: resolved; directory: if it is to be fitted."""
     rows = np.arange(len(pixels))
     tabular = chosen(contest.tabular, config)
     given = (0, config, contest.task, contest.metric, spec, pixels, contest.truth, rows, rows[:0])

@@ -84,6 +84,9 @@ def test_nothing_is_said_of_images_that_are_the_same(begun: tuple[Run, list[str]
     for number, key in enumerate(keys):
         paint(tmp_path / "photos" / key, 10 * number)  # as an archive that is unpacked again: other times, the same pixels
     assert not changed_images(run, keys, decoded(tmp_path, keys))
+    for path in tmp_path.glob("cache/*"):
+        path.unlink()
+    assert not changed_images(run, keys, decoded(tmp_path, keys)), "nor compared again"
 
 
 def test_images_that_changed_since_a_run_began_are_named(begun: tuple[Run, list[str]], tmp_path: Path) -> None:
