@@ -56,16 +56,23 @@ class Candidate:
 
 
 def image_tables(tables: Tables, index: ImageIndex, sample: Sample | None, id_column: str = "auto") -> list[Candidate]:
-    """The tables in which a column names images, the sample submission left out."""
+    """The tables in which a column names images, the sample submission left out; where none does, those in which one numbers them."""
     found = []
-    for path, table in tables.of.items():
-        if (sample is not None and (path == sample.path or called_a_sample(path))) or not len(table.frame):
-            continue
+    others = {
+        path: table
+        for path, table in tables.of.items()
+        if len(table.frame) and (sample is None or not (path == sample.path or called_a_sample(path)))
+    }
+    for path, table in others.items():
         if id_column != "auto" and id_column in table.frame.columns:
             found.append(Candidate(path, id_column, table.frame, index.share(table.frame[id_column].tolist()), role_of_file(path)))
             continue
         if best := index.column_of_ids(table.frame, table.frame.columns):
             found.append(Candidate(path, best[0], table.frame, best[1], role_of_file(path)))
+    if not found:
+        for path, table in others.items():
+            if column := index.column_of_numbers(table.frame, table.frame.columns):
+                found.append(Candidate(path, column, table.frame, 1.0, role_of_file(path)))
     if sample is None or any(set(sample.answer_columns) <= set(candidate.frame.columns) for candidate in found):
         return found
     return [_with_labels(candidate, tables, sample) for candidate in found]
@@ -185,6 +192,7 @@ def table_rows(candidate: Candidate, index: ImageIndex, role: Role | None) -> tu
     ids = frame[candidate.column].str.strip().tolist()
     match = index.match(ids, role)
     notes = [f"{match.groups[0]} was taken for {candidate.path}; {folder} has images of the same names" for folder in match.instead]
+    notes += [f"{candidate.path}: {candidate.column!r} numbers the images: {ids[0]!r} is {match.images[0]}"] if match.by_number else []
     images, lacking = match.images, ""
     if match.missing:
         blank = (frame.drop(columns=candidate.column).iloc[match.missing] == "").all(axis=1).tolist()

@@ -38,9 +38,10 @@ def sample_test(sample: Sample, tables: Tables, index: ImageIndex, train: Rows, 
         taken = [False] * len(ids)  # one table of all images: what the sample asks for is no training row
     images = [None if is_train else path for path, is_train in zip(match.images, taken, strict=True)]
     why = f"the ids of {sample.path}"
-    if None in images and (translated := _translated(ids, sample, tables, index, train)):
+    why += f", which number the images: {ids[0]!r} is {images[0]}" if match.by_number else ""
+    if (None in images or match.by_number) and (translated := _translated(ids, sample, tables, index, train)):
         images, table = translated
-        why += f", whose images {table} names"
+        why = f"the ids of {sample.path}, whose images {table} names"
     missing = [identifier for identifier, path in zip(ids, images, strict=True) if path is None]
     if missing and sum(taken):
         raise CompetitionError(

@@ -36,6 +36,7 @@ IMAGE_SUFFIXES = (
 LOOKED_AT_IDS = 200
 SPELLED_IDS = 20  # are asked whether ids have endings and folders
 LEAST_SHARE = 0.5  # of the looked-at ids that must be images for a column to be one of ids
+LEAST_NUMBERED = 0.9  # of a group's images, whose numbers a column has, for it to number them
 Role = Literal["train", "test", "val"]
 ROLE_WORDS: dict[str, Role] = {
     **dict.fromkeys(("train", "training", "trainset", "traindata", "trainimages", "trn", "labeled", "labelled"), "train"),
@@ -48,6 +49,7 @@ BESIDE_WORDS = frozenset(
 BESIDE_NAMES = frozenset(["labels", "gt", "groundtruth", "ground_truth", "ground-truth"])  # whole names: label_1 is a class
 NEGATIONS = frozenset(["no", "non", "not", "without", "with", "un"])  # with_mask and without_mask are classes
 MARK_OF_BESIDE = re.compile(rf"[\W_]*({'|'.join(sorted(BESIDE_WORDS))}|seg|label)$", re.IGNORECASE)
+NUMBER = re.compile(r"[0-9]+")
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -81,23 +83,27 @@ class Spelling(NamedTuple):
     """How ids are compared with paths: by the path's last `depth` parts, with the ending or without.
 
     loose: capitals do not count, nor the zeros before a number, nor ".0" behind it: 12 is 00012.JPG.
-    folder: the file's folder is called so, not the file.
+    folder: the file's folder is called so, not the file. number: it is the only number in the file's name: 12 is image_0012.jpg.
     """
 
     depth: int
     suffixed: bool
     loose: bool = False
     folder: bool = False
+    number: bool = False
 
     def of_path(self, path: str) -> str:
         if self.folder:
             return path.rpartition("/")[0].rpartition("/")[2]
+        if self.number:
+            numbers = NUMBER.findall(without_suffix(path.rpartition("/")[2]))
+            return _loosely(numbers[0]) if len(numbers) == 1 else ""
         name = path[path.rfind("/") + 1 :] if self.depth == 1 else "/".join(path.rsplit("/", self.depth)[-self.depth :])
         name = _composed(name if self.suffixed else name[: name.rfind(".")])
         return _loosely(name) if self.loose else name
 
     def of_paths(self, paths: Sequence[str]) -> list[str]:
-        if (self.depth, self.loose, self.folder) != (1, False, False):
+        if self != Spelling(1, self.suffixed):
             return [self.of_path(path) for path in paths]
         names = [path[path.rfind("/") + 1 :] for path in paths]  # sixty thousand of them in a hundredth of a second
         names = names if self.suffixed else [name[: name.rfind(".")] for name in names]
@@ -107,14 +113,17 @@ class Spelling(NamedTuple):
         name = _composed(_clean(identifier))
         name = "/".join(name.rsplit("/", self.depth)[-self.depth :])
         name = name if self.suffixed else without_suffix(name)
-        return _loosely(name) if self.loose else name
+        return _loosely(name) if self.loose or self.number else name
 
     def of_ids(self, ids: Sequence[str]) -> Sequence[str]:
-        if self[1:] == (False, False, False) and not any(
+        if self == Spelling(self.depth, False) and not any(
             "/" in value or "." in value or "\\" in value or not value.isascii() for value in ids
         ):
             return ids
         return [self.of_id(value) for value in ids]
+
+
+BY_NUMBER = Spelling(1, False, number=True)
 
 
 @dataclass
@@ -145,11 +154,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Match:
-    """The image of each id, None where there is none; the groups that were used, and those that would have done as well."""
+    """The image of each id, None where there is none; the groups that were used, and those that would have done as well.
+
+    by_number: ids are no names, but the numbers in them.
+    """
 
     images: list[str | None]
     groups: tuple[str, ...]
     instead: tuple[str, ...] = ()
+    by_number: bool = False
 
     @property
     def missing(self) -> list[int]:
@@ -207,11 +220,16 @@ class ImageIndex:
                 return best, shares[best]
         return None
 
+    def column_of_numbers(self, frame: pd.DataFrame, columns: Iterable[str]) -> str | None:
+        """The column of whole numbers, none of them twice, that are the numbers in the names of nearly all images of a group."""
+        return next((name for name in columns if frame[name].is_unique and self._are_numbers(frame[name].tolist())), None)
+
     def match(self, ids: Sequence[str], role: Role | None) -> Match:
         """The image of each id, from groups of the role first (val counts as train), then from those without one; from all where
         none of the role has any.
 
         Ids are taken as the spelling that fits most of some of them; what it leaves open, the other strict spellings are asked for.
+        Where no name is like an id, ids may be the numbers in names.
         """
         looked_at = _spread(ids)
         best, spelling = 0, Spelling(1, True)
@@ -226,6 +244,8 @@ class ImageIndex:
                     break
             if best >= LEAST_SHARE * len(looked_at):
                 break
+        by_number = not best and self._are_numbers(ids)
+        spelling = BY_NUMBER if by_number else spelling
         ranked = self._ranked(looked_at, spelling, role)
         images: list[str | None] = [None] * len(ids)
         open_places: Sequence[int] = range(len(ids))
@@ -257,7 +277,7 @@ class ImageIndex:
             if used
             else []
         )
-        return Match(images, tuple(dict.fromkeys(used)), tuple(instead))
+        return Match(images, tuple(dict.fromkeys(used)), tuple(instead), by_number)
 
     def expected(self, identifier: str, role: Role | None) -> str:
         """The path at which one would look for an id's image, for error messages."""
@@ -282,6 +302,16 @@ class ImageIndex:
         """How many of the ids are images in any group."""
         tables = [group.by(spelling) for group in self.groups.values()]
         return sum(any(value in table for table in tables) for value in spelling.of_ids(ids))
+
+    def _are_numbers(self, ids: Sequence[str]) -> bool:
+        """Whether all ids are whole numbers, and the only numbers in the names of nearly all images of a group: row 0 of a table of
+        pairs is no image."""
+        numbers = set(BY_NUMBER.of_ids(ids))
+        return all(name.isascii() and name.isdigit() for name in numbers) and any(
+            LEAST_NUMBERED * len(group.paths) <= len(numbers & group.by(BY_NUMBER).keys()) == len(numbers)
+            for group in self.groups.values()
+            if not group.beside
+        )
 
     def _spellings(self, ids: Sequence[str], loose: bool) -> list[Spelling]:
         cleaned = [_clean(value) for value in ids[:SPELLED_IDS]]

@@ -1175,6 +1175,27 @@ MINIATURES: dict[str, Miniature] = {
         (8, "1020"),
         (4, "1020"),
     ),
+    "numbers of images, whose names say more": Miniature(
+        lambda: {
+            **pictures(f"train/image_{n:03d}.jpg" for n in range(12)),
+            **pictures(f"test/image_{n:03d}.jpg" for n in range(4)),
+            "train.csv": csv("id,label", [f"{n},{label}" for n, label in enumerate(labels(12))]),
+            "classes.csv": csv("id,name", [f"{n},{name}" for n, name in enumerate(SPECIES)]),
+            **sample("id,label", map(str, range(4)), SPECIES[0]),
+        },
+        *("multiclass", "label", 3, (12, "0"), (4, "0")),
+        note="train.csv: 'id' numbers the images: '0' is train/image_000.jpg",
+    ),
+    "numbers of rows, whose images a table names": Miniature(
+        lambda: {
+            **pictures(f"train/image ({n}).jpg" for n in range(12)),
+            **pictures(f"test/image ({n}).jpg" for n in range(4)),
+            "train.csv": csv("id,file,label", [f"{n},image ({11 - n}).jpg,{label}" for n, label in enumerate(labels(12))]),
+            "test.csv": csv("id,file", [f"{n},image ({3 - n}).jpg" for n in range(4)]),
+            **sample("id,label", map(str, range(4)), SPECIES[0]),
+        },
+        *("multiclass", "label", 3, (12, "image (11).jpg"), (4, "0")),
+    ),
 }
 
 
