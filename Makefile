@@ -47,6 +47,7 @@ pytest: $(VENV)/ready chromium
 	$(BIN)/python -m pytest $(PYTEST)
 
 coverage: export COVERAGE_FILE := $(CURDIR)/.coverage
+coverage: export ROOT := $(CURDIR)
 coverage: $(VENV)/ready chromium
 	$(BIN)/coverage erase
 	-$(BIN)/coverage run -m pytest $(PYTEST)

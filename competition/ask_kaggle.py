@@ -146,7 +146,7 @@ def end() -> None:
     """Ends the process that runs, where one does."""
     while running:
         child = running.pop()
-        child.process.kill()
+        child.process.terminate()
         child.process.wait()
         child.reader.join()
         for pipe in (child.process.stdin, child.process.stdout):
