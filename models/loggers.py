@@ -4,8 +4,10 @@ Accelerate's trackers write it. What fails on the way (a server that is gone) is
 """
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,7 @@ def open_loggers(job: FoldJob, epoch: int) -> dict[str, Any]:
         try:
             opened[name] = LOGGERS[name].opened(job, epoch)
         except Exception as error:  # each raises its own kinds
-            _left_out(job, name, error)
+            _left_out(job.name, name, error)
     return opened
 
 
@@ -56,7 +58,7 @@ def record(job: FoldJob, opened: dict[str, Any], row: Mapping[str, float | None]
         try:
             tracker.log(values, step=int(row["epoch"] or 0))
         except Exception as error:  # each raises its own kinds
-            _left_out(job, name, error)
+            _left_out(job.name, name, error)
             del opened[name]
 
 
@@ -65,7 +67,7 @@ def close(job: FoldJob, opened: Mapping[str, Any]) -> None:
         try:
             tracker.finish()
         except Exception as error:  # each raises its own kinds
-            _left_out(job, name, error)
+            _left_out(job.name, name, error)
 
 
 def show_pictures(directory: Path, pictures: Mapping[str, Callable[[], bytes]], machine: MachineConfig) -> None:
@@ -74,16 +76,27 @@ def show_pictures(directory: Path, pictures: Mapping[str, Callable[[], bytes]], 
         return
     from torch.utils.tensorboard import SummaryWriter  # takes a second
 
+    _only_raised()
     shutil.rmtree(directory / "tensorboard", ignore_errors=True)
-    with SummaryWriter(str(directory / "tensorboard")) as board:
-        for name, png in pictures.items():
-            image = cv2.imdecode(np.frombuffer(png(), np.uint8), cv2.IMREAD_COLOR_RGB)
-            board.add_image(name, np.asarray(image), dataformats="HWC")
+    try:
+        with SummaryWriter(str(directory / "tensorboard")) as board:
+            for name, png in pictures.items():
+                image = cv2.imdecode(np.frombuffer(png(), np.uint8), cv2.IMREAD_COLOR_RGB)
+                board.add_image(name, np.asarray(image), dataformats="HWC")
+    except OSError as error:
+        _left_out("pictures", "tensorboard", error)
 
 
-def _left_out(job: FoldJob, name: str, error: Exception) -> None:
+def _left_out(whose: str, name: str, error: Exception) -> None:
     said = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-    say(f"{job.name}  {name} is left out from here on: {said}")
+    say(f"{whose}  {name} is left out from here on: {said}")
+
+
+@cache
+def _only_raised() -> None:
+    """What stops the thread that writes TensorBoard's files is raised by the next call: its traceback is not printed as well."""
+    others = threading.excepthook
+    threading.excepthook = lambda failed: None if type(failed.thread).__module__.startswith("tensorboard.") else others(failed)
 
 
 def _flat(tree: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -102,6 +115,7 @@ def _settings(job: FoldJob) -> dict[str, Any]:
 def _tensorboard(job: FoldJob, epoch: int) -> Any:
     from accelerate.tracking import TensorBoardTracker
 
+    _only_raised()
     tracker = TensorBoardTracker("tensorboard", str(job.directory), purge_step=epoch + 1)  # later ones were not saved
     tracker.start()
     return tracker

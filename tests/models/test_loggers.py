@@ -3,13 +3,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 
 from models.device import accelerator_for
 from models.errors import ModelError
 from models.fit import fit
 from models.job import Stopped
-from models.loggers import LOGGERS, MLFLOW_RUN
+from models.loggers import LOGGERS, MLFLOW_RUN, show_pictures
+from tests.faults.disks import filled, mounted
 from tests.models.examples import job_of
 
 
@@ -39,6 +42,21 @@ def test_one_that_fails_is_left_out_and_nothing_else(
     fit(job, accelerator_for(job.config.machine))
     assert capsys.readouterr().out.count("fold 0  wandb is left out from here on: no route to host") == 1
     assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_a_full_disk_leaves_tensorboard_out_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = job_of(tmp_path, machine={"loggers": ["tensorboard"]}, optim={"epochs": 3})
+    picture = cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+    with mounted(tmp_path / "tensorboard") as disk, filled(disk):
+        fit(job, accelerator_for(job.config.machine))
+    with mounted(tmp_path / "run") as disk, filled(disk):
+        show_pictures(disk, {"losses": lambda: picture}, job.config.machine)
+    out, errors = capsys.readouterr()
+    assert out.count("fold 0  tensorboard is left out from here on: [Errno 28] No space left on device") == 1
+    assert out.count("pictures  tensorboard is left out from here on: [Errno 28] No space left on device") == 1
+    assert "Traceback" not in errors
+    assert len((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()) == 4
+    assert (tmp_path / "model.safetensors").is_file()
 
 
 @pytest.mark.skipif(find_spec("wandb") is None, reason="wandb is not installed")
