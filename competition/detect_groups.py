@@ -77,7 +77,7 @@ LARGEST_SHARE = 0.5  # of the rows in one group: with more, no fold could hold i
 def find_groups(train: pd.DataFrame, targets: Sequence[str]) -> tuple[pd.Series | None, Reason | None]:
     """A column called after whom or what several images show, row by row with train; None where there is none.
 
-    Of several, the one with the fewest values: its groups are the largest. A row with an empty cell is a group of its own.
+    Of several, the one with the fewest values: its groups are the largest.
     """
     counts: dict[str, int] = {}
     for name in train.columns:
@@ -93,8 +93,12 @@ def find_groups(train: pd.DataFrame, targets: Sequence[str]) -> tuple[pd.Series 
     if len(counts) > 1:
         others = [f"{other} ({count:,})" for other, count in counts.items() if other != name]
         why += f"; of several the one with the largest groups, it might be {examples(others)}"
-    groups = train[name].where(train[name] != "", "only " + train["id"])
-    return groups, Reason("groups", name, why, sure=False)
+    return as_groups(train[name], train["id"]), Reason("groups", name, why, sure=False)
+
+
+def as_groups(column: pd.Series, ids: pd.Series) -> pd.Series:
+    """The column, in which a row with an empty cell is a group of its own."""
+    return column.where(column != "", "only " + ids)
 
 
 def called_as_a_group(name: str) -> bool:

@@ -238,7 +238,7 @@ def shake_up(run: Annotated[Path, tyro.conf.Positional], public: float = 0.3, te
     from competition.load import load
     from folds import shake_up as room
     from folds.run import read_run
-    from folds.scores import groups_of_rows, truth_of
+    from folds.scores import truth_of
 
     if not 0 < public < 1:
         raise FoldError(f"--public {public}: should be a share between 0 and 1")
@@ -248,9 +248,7 @@ def shake_up(run: Annotated[Path, tyro.conf.Positional], public: float = 0.3, te
     rows = test_rows or len(contest.test)
     if rows < 2:
         raise FoldError(f"{contest.name}: a test of {rows} rows has no two parts; --test-rows says how many it really has")
-    found = room.shake_up(
-        contest.metric, truth_of(oof, contest), oof.to_numpy(), contest.task, rows, public, groups_of_rows(of, contest, oof.index)
-    )
+    found = room.shake_up(contest.metric, truth_of(oof, contest), oof.to_numpy(), contest.task, rows, public, of.groups_of(oof.index))
     gap = found.spread(found.private - found.public)
     public_rows = round(public * rows)
     say(f"out-of-fold {contest.metric} {found.cv:.5f}; of a test of {rows:,} rows like these, 95 of 100 times")

@@ -6,6 +6,7 @@ import pandas as pd
 
 from competition.config import FoldsConfig
 from competition.contest import Competition, Reason
+from competition.detect_groups import as_groups
 from competition.errors import examples
 from folds.errors import FoldError
 
@@ -18,6 +19,14 @@ def audited(runs: Path, contest: Competition) -> Path:
 def has_groups(path: Path) -> bool:
     """Whether an audit found any."""
     return len(path.read_text(encoding="utf-8").splitlines()) > 1
+
+
+def came_after(path: Path, contest: Competition) -> int:
+    """How many training images the competition ties to others, while the audit's groups know nothing of them: they came after it."""
+    if contest.groups is None:
+        return 0
+    tied = contest.train["id"][contest.groups.duplicated(keep=False).to_numpy()]
+    return int((~tied.isin(pd.read_csv(path, dtype=str, keep_default_na=False)["id"])).sum())
 
 
 def groups_of(contest: Competition, config: FoldsConfig) -> tuple[pd.Series | None, list[Reason]]:
@@ -41,7 +50,7 @@ def groups_of(contest: Competition, config: FoldsConfig) -> tuple[pd.Series | No
     there = [name for name in contest.train.columns if name not in ("id", "image")]
     if asked not in there:
         raise FoldError(f"--folds.groups {asked}: the label table has no such column ({examples(there, 12) or 'it has no others'})")
-    return contest.train[asked], []
+    return as_groups(contest.train[asked], contest.train["id"]), []
 
 
 def _from_file(contest: Competition, asked: str) -> pd.Series:

@@ -34,6 +34,7 @@ from competition.stop import WAIT
 from competition.tables import check_table
 from competition.task import Task
 from folds.errors import FoldError
+from folds.groups import groups_of
 
 FULL = 10_000  # the number of the model of all rows, beside those of the folds
 
@@ -96,10 +97,17 @@ class Run:
 
     def fold_of(self) -> pd.Series:
         """fold_of[id], as folds.csv has it."""
-        table = pd.read_csv(
-            self.directory / "folds.csv", dtype={"id": str, "fold": "int64"}, keep_default_na=False, lineterminator="\n"
-        )  # an id may hold a carriage return
-        return table.set_index("id")["fold"]
+        return self._rows()["fold"]
+
+    def groups_of(self, ids: pd.Index) -> np.ndarray | None:
+        """The groups that the folds kept together, row by row with the ids; None where rows stand alone."""
+        rows = self._rows()
+        return rows["group"].loc[ids].to_numpy() if "group" in rows else None
+
+    def _rows(self) -> pd.DataFrame:
+        dtypes = {"id": str, "fold": "int64", "group": str}
+        path = self.directory / "folds.csv"
+        return pd.read_csv(path, dtype=dtypes, keep_default_na=False, lineterminator="\n").set_index("id")  # ids may hold "\r"
 
     @contextmanager
     def training(self, fold: int) -> Iterator[Path]:
@@ -181,7 +189,7 @@ def open_run(config: Config, contest: Competition, fold_of: pd.Series) -> Run:
     else:
         directory.mkdir(parents=True, exist_ok=True)
         write_toml(directory / "config.toml", config)
-        write_folds(directory / "folds.csv", fold_of)
+        write_folds(directory / "folds.csv", fold_of, groups_of(contest, config.folds)[0])
         write_json(directory / "environment.json", {"data": data, **environment()})
     return Run(directory, config)
 
@@ -207,8 +215,11 @@ def newest_run(runs: Path, competition: str) -> list[Run]:
     return [read_run(max(finished, key=lambda path: path.stat().st_mtime_ns).parent.parent)]
 
 
-def write_folds(path: Path, fold_of: pd.Series) -> None:
-    write_text(path, fold_of.rename_axis("id").rename("fold").reset_index().to_csv(index=False, lineterminator="\n"))
+def write_folds(path: Path, fold_of: pd.Series, groups: pd.Series | None) -> None:
+    """A table of id, fold and, where rows stay together, group; groups: row by row with fold_of."""
+    rows = fold_of.rename_axis("id").rename("fold").reset_index()
+    rows = rows if groups is None else rows.assign(group=groups.to_numpy())
+    write_text(path, rows.to_csv(index=False, lineterminator="\n"))
 
 
 def write_table(path: Path, table: pd.DataFrame, folds: "int | np.ndarray | None" = None) -> None:

@@ -15,7 +15,6 @@ from competition.decisions import fit_decision
 from competition.metrics import THRESHOLD, areas, decide, score
 from competition.task import Task
 from folds.errors import FoldError
-from folds.groups import groups_of
 from folds.intervals import Interval, gain_interval, score_interval
 from folds.run import Run, write_table
 
@@ -76,7 +75,7 @@ def score_run(run: Run, contest: Competition, oof: pd.DataFrame) -> Scores:
     per_fold = {int(fold): score(contest.metric, truth[folds == fold], probs[folds == fold], contest.task) for fold in np.unique(folds)}
     values = list(per_fold.values())
     decision = fit_decision(contest, oof, truth, run.fold_of())
-    pooled = score_interval(contest.metric, truth, probs, contest.task, groups_of_rows(run, contest, oof.index))
+    pooled = score_interval(contest.metric, truth, probs, contest.task, run.groups_of(oof.index))
     return Scores(
         metric=contest.metric,
         per_fold=per_fold,
@@ -152,13 +151,7 @@ def compare_runs(one: Run, other: Run, contest: Competition) -> tuple[Interval, 
         raise FoldError(f"{one.directory} and {other.directory} share no held-out row: train the same folds of each")
     truth = truth_of(tables[0].loc[shared], contest)
     first, second = (table.loc[shared].to_numpy() for table in tables)
-    return gain_interval(contest.metric, truth, first, second, contest.task, groups_of_rows(one, contest, shared)), len(shared)
-
-
-def groups_of_rows(run: Run, contest: Competition, ids: pd.Index) -> np.ndarray | None:
-    """The groups that the run's folds kept together, row by row with the ids."""
-    groups, _ = groups_of(contest, run.config.folds)
-    return None if groups is None else pd.Series(groups.to_numpy(), index=contest.train["id"]).loc[ids].to_numpy()
+    return gain_interval(contest.metric, truth, first, second, contest.task, one.groups_of(shared)), len(shared)
 
 
 def gather(run: Run, contest: Competition) -> Scores:

@@ -21,11 +21,11 @@ from competition.contest import Competition, Reason
 from competition.errors import choose, examples
 from competition.task import Task
 from folds.errors import FoldError
-from folds.groups import groups_of, has_groups
+from folds.groups import came_after, groups_of, has_groups
 from folds.run import FULL
 from folds.share_out import share_out
 
-LAYOUT = 1  # raised whenever a scheme would cut the same rows otherwise, so that folds that were kept are left alone
+LAYOUT = 2  # raised whenever a scheme would cut the same rows otherwise, so that folds that were kept are left alone
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ def settle_folds(contest: Competition, config: FoldsConfig, audit: Path | None =
     if config.groups == "auto" and audit is not None:
         if not audit.is_file():
             by_audit = [Reason("duplicates", "not looked for", "python -m folds audit finds them, and they stay together from then on")]
+        elif has_groups(audit) and (late := came_after(audit, contest)):
+            why = (
+                f"{late:,} training images came after {audit}: python -m folds audit; until then the competition's own groups stay together"
+            )
+            by_audit = [Reason("duplicates", "not looked for anew", why, sure=False)]
         elif has_groups(audit):
             config = config.model_copy(update={"groups": str(audit)})
             why = "the groups that the audit found stay together; --folds.groups none if they need not"
@@ -187,8 +192,13 @@ def group(rows: Rows) -> np.ndarray:
 def time(rows: Rows) -> np.ndarray:
     """Fold after fold along the column's numbers or dates, rows of one moment in one fold: the first holds out the oldest."""
     moments = rank_of(rows.values)  # type: ignore[arg-type]
-    edges = np.quantile(moments, np.arange(1, rows.count) / rows.count, method="lower")
-    return np.searchsorted(np.unique(edges), moments, side="left")
+    different = int(moments.max()) + 1
+    if different < rows.count:
+        raise FoldError(f"{different} different moments cannot be cut into {rows.count} folds: --folds.count {different} at the most")
+    last = np.quantile(moments, np.arange(1, rows.count) / rows.count, method="lower")  # moment of each fold but the last one
+    for fold in range(len(last)):  # none is empty, also where many rows are of one moment
+        last[fold] = min(max(last[fold], last[fold - 1] + 1 if fold else 0), different - rows.count + fold)
+    return np.searchsorted(last, moments, side="left")
 
 
 def column(rows: Rows) -> np.ndarray:

@@ -147,6 +147,19 @@ def test_what_the_audit_found_goes_into_the_folds_unless_one_says_no(tmp_path: P
     assert settle_folds(contest, FoldsConfig(groups="none"), path)[0].scheme == "stratified"
 
 
+def test_patients_stay_together_where_images_came_after_the_audit(tmp_path: Path) -> None:
+    patients = pd.Series([f"p{place % 5}" for place in range(30)], name="patient")
+    contest = replace(contest_of(PICTURES[:30], PICTURES[30:34]), groups=patients)
+    before = replace(contest, train=contest.train[:20], truth=contest.truth[:20], groups=patients[:20])
+    path = audited(tmp_path / "runs", contest)
+    path.parent.mkdir(parents=True)
+    audit(before, tmp_path).group_of.reset_index().to_csv(path, index=False)
+    assert settle_folds(before, FoldsConfig(), path)[0].groups == str(path)
+    settled, (reason, *_) = settle_folds(contest, FoldsConfig(), path)
+    assert settled.groups == "patient"
+    assert reason.why.startswith(f"10 training images came after {path}: python -m folds audit;")
+
+
 def test_the_front_door_writes_groups_and_pairs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

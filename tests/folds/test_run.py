@@ -49,6 +49,20 @@ def test_the_same_settings_open_the_same_run(tmp_path: Path) -> None:
     assert {path.name for path in before} == {"config.toml", "environment.json", "folds.csv"}
 
 
+def test_a_run_knows_its_groups_when_their_file_is_gone(tmp_path: Path) -> None:
+    """A package has none, and predict.py may be started in another directory."""
+    contest, ids = make_competition(), pd.Index(["t7", "t0", "t1"])
+    assert opened(tmp_path, contest).groups_of(ids) is None
+    asked = tmp_path / "groups.csv"
+    asked.write_text('id,group\nt0,"a, b"\nt1,"a, b"\n', encoding="utf-8")
+    config = Config.model_validate({"folds": {"groups": str(asked)}, "machine": {"runs": tmp_path}})
+    run = open_run(config, contest, assign_folds(contest, config.folds))
+    asked.unlink()
+    groups = read_run(run.directory).groups_of(ids)
+    assert groups is not None
+    assert groups.tolist() == ["alone: t7", "a, b", "a, b"]
+
+
 def test_a_run_is_not_continued_on_other_folds(tmp_path: Path) -> None:
     contest = make_competition()
     config = Config.model_validate({"machine": {"runs": str(tmp_path)}})

@@ -339,6 +339,32 @@ def test_time_goes_fold_by_fold() -> None:
     assert of_fold == [list(range(start, start + 20)) for start in range(0, 100, 20)]
 
 
+@pytest.mark.parametrize("rows_a_moment", [(60, 10, 10, 10, 10), (1, 1, 1, 1, 96), (10, 70, 5, 5, 5, 5)])
+def test_no_fold_of_time_is_empty_also_where_many_rows_are_of_one_moment(rows_a_moment: tuple[int, ...]) -> None:
+    when = [str(2000 + moment) for moment, rows in enumerate(rows_a_moment) for _ in range(rows)]
+    contest = contest_of(make_truth(TASKS["binary"], len(when), np.random.default_rng(0)), TASKS["binary"], when=when)
+    fold_of = assign_folds(contest, config_of("time"))
+    assert set(fold_of) == set(range(5))
+    assert fold_of.is_monotonic_increasing
+    assert fold_of.groupby(np.array(when)).nunique().eq(1).all()
+
+
+def test_fewer_moments_than_folds() -> None:
+    contest = contest_of(make_truth(TASKS["binary"], 30, np.random.default_rng(0)), TASKS["binary"], when=["7", "3", "11"] * 10)
+    with pytest.raises(FoldError, match=r"3 different moments cannot be cut into 5 folds: --folds\.count 3 at the most"):
+        assign_folds(contest, config_of("time"))
+    assert assign_folds(contest, config_of("time", count=3)).tolist() == [1, 0, 2] * 10
+
+
+def test_rows_whose_group_is_not_said_stand_alone() -> None:
+    """Also where the column is named: an empty cell is no patient whom half of the images show."""
+    truth = make_truth(TASKS["binary"], 100, np.random.default_rng(0))
+    contest = contest_of(truth, TASKS["binary"], patient=[str(row) if row < 60 else "" for row in range(0, 200, 2)])
+    fold_of = assign_folds(contest, FoldsConfig(groups="patient"))
+    assert fold_of.value_counts().between(18, 22).all()
+    assert fold_of[[f"row{place}" for place in range(30, 100)]].nunique() == 5
+
+
 def test_a_column_may_say_the_folds() -> None:
     contest = contest_of(make_truth(TASKS["binary"], 30, np.random.default_rng(0)), TASKS["binary"], when=["7", "3", "11"] * 10)
     settled, (reason,) = settle_folds(contest, config_of("column"))
