@@ -89,7 +89,8 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
         train, table, reason = pixel_train(tables, sample, ask)
         test = pixel_test(tables, table, sample, where)
         reasons, notes, test_columns, beside = [reason], [], [], pd.DataFrame(index=range(len(train.ids)))
-    target = find_target(train, sample, tables, test_columns, ask, known_metric(name, ask))
+    scored_by = known_metric(name, ask)
+    target = find_target(train, sample, tables, test_columns, ask, scored_by)
     refuse_places(train.where, target.columns, ask)
     if target.task.kind == "multiclass" and not ask.target_columns:
         refuse_sentences(train.where, target.columns[0], target.told.classes, len(train.ids))
@@ -97,7 +98,7 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     train, target, merged = one_row_an_image(train, target)
     frame = pd.concat([frame_of(train, target.kept), beside[target.kept].reset_index(drop=True)], axis=1)
     test_truth = _test_truth(test, target)
-    submission, answer_reason = find_submission(target, sample, test.ids, ask)
+    submission, answer_reason = find_submission(target, sample, test.ids, ask, scored_by)
     metric = find_metric(name, target, sample, submission, ask)
     groups, group_reason = find_groups(frame, target.columns)
     tabular, column_reasons, left_out = find_columns(train, target.kept, test.images, target.columns, tables, index, sample)

@@ -38,13 +38,15 @@ class Guess:
     sure: bool = True
 
 
-def find_submission(target: Target, sample: Sample | None, test_ids: list[str], ask: CompetitionConfig) -> tuple[SubmissionFormat, Reason]:
-    """The submission's format, and the reason for its kind of answer.
+def find_submission(
+    target: Target, sample: Sample | None, test_ids: list[str], ask: CompetitionConfig, metric: str | None
+) -> tuple[SubmissionFormat, Reason]:
+    """The submission's format, and the reason for its kind of answer. metric: the competition's, where it is known.
 
     Raises: CompetitionError where the sample's columns cannot hold the answer.
     """
     task = target.task
-    guess = Guess(ask.answer, "asked for") if ask.answer != "auto" else _answer(target, sample)
+    guess = Guess(ask.answer, "asked for") if ask.answer != "auto" else _answer(target, sample, metric)
     if guess.value not in ANSWERS[task.kind]:
         raise CompetitionError(f"answer {guess.value!r} is impossible for a {task.kind} task: it takes {', '.join(ANSWERS[task.kind])}")
     answer: Answer = next(known for known in get_args(Answer) if known == guess.value)
@@ -114,7 +116,7 @@ def find_metric(name: str, target: Target, sample: Sample | None, submission: Su
     return Reason("metric", guess.value, guess.why, guess.sure)
 
 
-def _answer(target: Target, sample: Sample | None) -> Guess:
+def _answer(target: Target, sample: Sample | None, metric: str | None) -> Guess:
     kind = target.task.kind
     if kind == "regression":
         return Guess("number", "the target is a number" if len(target.task.classes) == 1 else "the targets are numbers")
@@ -138,7 +140,10 @@ def _answer(target: Target, sample: Sample | None) -> Guess:
         known = not cells or not cells.isdisjoint(target.task.classes)
         none = "" if known else f"; none of its cells, such as {min(cells)!r}, is one"
         return Guess("label", f"the sample has one column for {len(target.task.classes)} classes{none}", known)
-    return _binary_answer(target, sample)
+    guess = _binary_answer(target, sample)
+    if metric is None or guess.sure or not set(sample.frame[column].str.strip()) <= {*target.task.classes, ""}:
+        return guess
+    return Guess("label" if METRICS[metric].needs == "labels" else "probability", f"{guess.why}; {metric} is of {METRICS[metric].needs}")
 
 
 def _columns_of_names(target: Target, sample: Sample) -> int:

@@ -97,6 +97,8 @@ def check_metric(name: str, task: Task) -> str:
         raise CompetitionError(f"metric {name!r} does not fit a {task.kind} task: use {fitting}")
     if name == "qwk" and task.kind != "regression":
         _numeric_order(task)
+    elif name == "qwk" and len(task.classes) > 1:
+        raise CompetitionError(f"metric 'qwk' is of one column of grades, these are {len(task.classes)}: {examples(task.classes)}")
     return name
 
 

@@ -37,6 +37,8 @@ def scores(of: Annotated[str, tyro.conf.Positional] = "", runs: Path = Path("run
         of: a competition: its runs only; or a run's directory.
         runs: where the runs stand.
     """
+    import pandas as pd
+
     from competition.metrics import METRICS
     from folds.scores import read_ledger
 
@@ -53,12 +55,12 @@ def scores(of: Annotated[str, tyro.conf.Positional] = "", runs: Path = Path("run
     for (name, metric), rows in ledger.groupby(["competition", "metric"]):
         metric = str(metric)
         direction = -1 if metric in METRICS and METRICS[metric].greater_is_better else 1
-        best_first = rows.assign(order=direction * rows["pooled"].astype(float)).sort_values("order")
+        best_first = rows.assign(order=direction * pd.to_numeric(rows["pooled"])).sort_values("order")
         lines = [
             [
                 row["run"],
-                f"{row['pooled']} [{row['low']}, {row['high']}]",
-                f"{row['mean']} ± {row['std'] or '-'}",
+                f"{row['pooled']} [{row['low']}, {row['high']}]" if row["pooled"] else "undefined",
+                f"{row['mean'] or '-'} ± {row['std'] or '-'}",
                 f"{row['folds_done']} of {row['folds']}",
                 row["seconds"],
                 row["weights"],

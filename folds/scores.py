@@ -12,6 +12,7 @@ from filelock import FileLock
 from competition.atomic import write_json, write_text
 from competition.contest import Competition
 from competition.decisions import fit_decision
+from competition.errors import examples
 from competition.metrics import THRESHOLD, areas, decide, score
 from competition.task import Task
 from folds.errors import FoldError
@@ -117,8 +118,13 @@ def class_scores(truth: np.ndarray, probs: np.ndarray, task: Task) -> dict[str, 
 
 
 def truth_of(table: pd.DataFrame, contest: Competition) -> np.ndarray:
-    """float32 N x K: the truth of the training rows that the table holds, in its order."""
+    """float32 N x K: the truth of the training rows that the table holds, in its order.
+
+    Raises: FoldError where one of them is no training row any more.
+    """
     place = pd.Series(np.arange(len(contest.train)), index=contest.train["id"])
+    if len(gone := table.index.difference(place.index)):
+        raise FoldError(f"{contest.source}: {len(gone):,} rows that were held out are no training rows any more: {examples(gone)}")
     return contest.truth[place.loc[table.index]]
 
 

@@ -16,20 +16,24 @@ from reports.style import colour, dash, draw, in_whole_numbers, shown
 def curves(evidences: Mapping[str, Evidence]) -> list[Block]:
     """The mean over folds of the losses and the metric, and what suits the task: ROC curves, or how large errors are."""
     metric, task = next(iter(evidences.values())).scores.metric, next(iter(evidences.values())).contest.task
-    with_history = {name: evidence for name, evidence in evidences.items() if evidence.histories}
     found: list[Block] = []
     for anchor, column, what in (
         ("held-out-loss", "held_out_loss", "held-out loss"),
         ("training-loss", "train_loss", "training loss"),
         ("metric", metric, metric),
     ):
-        if with_history:
-            found.append(_overlaid(anchor, column, what, with_history))
+        if having := {name: evidence for name, evidence in evidences.items() if _has(evidence, column)}:
+            found.append(_overlaid(anchor, column, what, having))
     if task.kind == "binary":
         found.append(_roc(evidences))
     if task.kind == "regression":
         found.append(_errors(evidences))
     return found
+
+
+def _has(evidence: Evidence, column: str) -> bool:
+    """Whether the run has it by epoch: runs of other metrics have theirs."""
+    return bool(evidence.histories) and all(column in rows for rows in evidence.histories.values())
 
 
 def _overlaid(anchor: str, column: str, what: str, evidences: Mapping[str, Evidence]) -> Drawing:

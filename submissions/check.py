@@ -188,10 +188,10 @@ def _labels(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition)
 def _ranked(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition) -> Iterator[Problem]:
     split = split_of(competition)
     yield from _words(answers, rows, competition, split)
-    separator = competition.submission.separator  # a name a column is one list a row too
-    cells = np.array([[separator.join(row)] for row in answers.to_numpy(dtype=object)], dtype=object).reshape(len(answers), 1)
-    named = np.array([[len(split(cell)) for cell in row] for row in cells], dtype=int).reshape(cells.shape)
-    distinct = np.array([[len(set(split(cell))) for cell in row] for row in cells], dtype=int).reshape(cells.shape)
+    lists = [[name for cell in row for name in split(cell)] for row in answers.to_numpy(dtype=object)]  # a name a column is one, too
+    cells = np.array([[" ".join(names)] for names in lists], dtype=object).reshape(len(answers), 1)
+    named = np.array([[len(names)] for names in lists], dtype=int).reshape(cells.shape)
+    distinct = np.array([[len(set(names))] for names in lists], dtype=int).reshape(cells.shape)
     places = competition.submission.places
     if (named > places).any():
         yield Problem("error", f"{_rows(named > places)} more than {places} labels", examples(cells[named > places]))

@@ -3,7 +3,7 @@
 Legend: R rows of the sample (an id may repeat), K columns of the table.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,32 +79,29 @@ def label(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]
 
 def labels(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]:
     """The names of all classes of at least 0.5, in the classes' order, separated as in the sample; of none, the likeliest one, unless
-    training rows go without labels too.
+    training rows go without labels too. Where the metric is of rankings: the likeliest, best first, as many as it counts.
 
     Where every row would hold a single number, one row gets its second likeliest class too: some graders would read numbers, not lists.
     """
-    _require_words(competition)
-    classes = competition.task.classes
+    classes, places = competition.task.classes, METRICS[competition.metric].places
+    if places:
+        return {_only_column(competition): _lists(np.array(classes, dtype=object)[_best_first(values, places)], competition)}
     chosen = decide(values, competition.task, at_least_one=not competition.may_be_empty)
     if len(chosen) and (chosen.sum(axis=1) <= 1).all() and all(name.isdecimal() for name in classes):
         second = np.where(chosen, -1, values)
         chosen[np.unravel_index(second.argmax(), second.shape)] = True
-    cells = [competition.submission.separator.join(classes[place] for place in np.flatnonzero(row)) for row in chosen]
-    return {_only_column(competition): np.array(cells, dtype=object)}
+    return {_only_column(competition): _lists([[classes[place] for place in np.flatnonzero(row)] for row in chosen], competition)}
 
 
 def ranked(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]:
     """The names of the likeliest classes, best first (of equals, the first), as many as the sample lists: in a column each, or in one
     column, separated by spaces."""
-    _require_words(competition)
     asked = competition.submission
-    best_first = np.argsort(-values, axis=1, kind="stable")[:, : asked.places]
-    names = np.array(competition.task.classes, dtype=object)[best_first]
+    names = np.array(competition.task.classes, dtype=object)[_best_first(values, asked.places)]
     if len(asked.answer_columns) > 1:
         fewer = np.full((len(names), max(0, asked.places - names.shape[1])), "", dtype=object)
         return dict(zip(asked.answer_columns, np.concatenate([names, fewer], axis=1).T, strict=True))
-    cells = [asked.separator.join(row) for row in names]
-    return {_only_column(competition): np.array(cells, dtype=object)}
+    return {_only_column(competition): _lists(names, competition)}
 
 
 def number(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray]:
@@ -117,13 +114,23 @@ def number(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray
     return dict(zip(asked, (np.rint(kept) if whole else kept)[:, places].T, strict=True))
 
 
-def _require_words(competition: Competition) -> None:
+def _best_first(values: np.ndarray, places: int) -> np.ndarray:
+    """int N x places: of each row the likeliest columns, of equals the first."""
+    return np.argsort(-values, axis=1, kind="stable")[:, :places]
+
+
+def _lists(rows: Iterable[Sequence[str]], competition: Competition) -> np.ndarray:
+    """A cell a row, of its names with the sample's separator between.
+
+    Raises: SubmissionError for names that could not be told apart.
+    """
     separator = competition.submission.separator
     if parted := [name for name in competition.task.classes if (len(name.split()) != 1 if separator == " " else separator in name)]:
         between = "spaces" if separator == " " else repr(separator)
         raise SubmissionError(
             f"labels are separated by {between}, but {len(parted):,} classes have {between} in their names: {examples(parted)}"
         )
+    return np.array([separator.join(row) for row in rows], dtype=object)
 
 
 def _scored(values: np.ndarray, competition: Competition) -> np.ndarray:

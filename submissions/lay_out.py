@@ -57,7 +57,8 @@ def _write_files(contest: Competition, directory: Path, kept: np.ndarray) -> Non
         if path in dropped:
             continue
         on_disk = Path(contest.source) / path
-        if path.lower().endswith(TABLES) and not kept.all():
+        of_test = contest.settled is None or path != contest.settled.labels  # labels may look like ids of the test: 0 to 9
+        if path.lower().endswith(TABLES) and of_test and not kept.all():
             place.write_text(_shorter(files.read(path).decode("utf-8-sig"), contest, kept), encoding="utf-8", newline="")
         elif on_disk.is_file():
             place.symlink_to(on_disk.resolve())

@@ -60,11 +60,13 @@ def shares(answers: pd.DataFrame, competition: Competition, oof: pd.DataFrame) -
         return
     if asked.answer in ("label", "labels", "ranked"):
         names = task.classes
-        words = {"label": lambda cell: [cell], "labels": split_of(competition), "ranked": lambda cell: cell.split()[:1]}[asked.answer]
+        words = {"label": lambda cell: [cell], "labels": split_of(competition), "ranked": lambda cell: split_of(competition)(cell)[:1]}[
+            asked.answer
+        ]
         cells = [words(cell) for cell in answers.iloc[:, 0]]
         counts = Counter(word for words in cells for word in set(words))
         given = np.array([counts[name] / len(answers) for name in names])
-        expected = decide(predicted, task, at_least_one=True).mean(axis=0)
+        expected = decide(predicted, task, at_least_one=not competition.may_be_empty).mean(axis=0)
     else:
         names = task.classes[1:] if asked.answer == "probability" else asked.answer_columns
         given = values_of(answers).mean(axis=0)

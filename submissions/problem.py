@@ -23,8 +23,11 @@ class Problem:
 
 
 def split_of(competition: Competition) -> Callable[[str], list[str]]:
-    """What takes a cell apart into names."""
-    separator = competition.submission.separator
+    """What takes a cell apart into names; where each name of a ranking has a column of its own, a cell is one."""
+    asked = competition.submission
+    if asked.answer == "ranked" and len(asked.answer_columns) > 1:
+        return lambda cell: [cell] if cell else []
+    separator = asked.separator
     return lambda cell: [name.strip() for name in cell.split(None if separator == " " else separator) if name.strip()]
 
 

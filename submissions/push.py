@@ -19,11 +19,11 @@ from competition.kaggle_failures import answer, explained, may_be_tried_again
 from folds.run import git_commit
 from submissions.awaited import awaited
 from submissions.errors import SubmissionError
-from submissions.log import Submission, found, log_path
+from submissions.log import Submission, log_path
 from submissions.message import message_of
 from submissions.offline import MARK, OUTPUT
 from submissions.pack import NOBODY, Package
-from submissions.send import Patience, alone, asked, noted, numbered, send
+from submissions.send import Patience, alone, asked, found_before, send
 from submissions.upload import SLOWEST_BYTES_PER_SECOND
 
 READY, FAILED_DATASETS = "ready", ("failed", "deleted")
@@ -51,13 +51,11 @@ def push(
     package = named(package, answer(asked("whoami", patience), slug)["user"])
     entry = entry_of(package, cv, said)
     with alone(log):
-        before = found(answer(asked("listed", patience, competition=slug, pages=1), slug), entry.id)
-        if before and not again:
-            say(f"this package was submitted before, as {before[0]['ref']}: it is not pushed a second time (--again does)")
-            entry = noted(log, entry, before[0])
+        at_kaggle = answer(asked("listed", patience, competition=slug, pages=1), slug)
+        entry, is_there = found_before(entry, at_kaggle, slug, log, patience, again)
+        if is_there:
+            say(f"this package was submitted before, as {entry.ref}: it is not pushed a second time (--again does)")
         else:
-            if before:
-                entry = numbered(entry, len(before) + 1)
             version = _run_notebook(package, slug, patience, longest)
             say(f'submitting {OUTPUT} of version {version}: "{entry.message}"')
             entry = send(entry, slug, log, patience, patience.call, "submit_code", file=OUTPUT, kernel=package.id, version=version)

@@ -3,9 +3,9 @@
 A submission carries the id of its file in its message (file=1a2b3c4d5e), by which it is found in the list at Kaggle.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import sleep
 from typing import Any, get_args
@@ -16,7 +16,7 @@ from competition.ask_kaggle import Reply, ask
 from competition.console import say
 from competition.kaggle_failures import answer, explained, may_be_tried_again, told
 from submissions.errors import SubmissionError
-from submissions.log import Status, Submission, record
+from submissions.log import Status, Submission, found, read_log, record
 from submissions.message import words_of
 
 
@@ -97,6 +97,26 @@ def in_list(entry: Submission, slug: str, patience: Patience) -> tuple[dict[str,
         if ours := [one for one in reply.answer or [] if words_of(one["message"]).get("file") == entry.id]:
             return ours[0], True
     return None, was_listed
+
+
+def found_before(
+    entry: Submission, at_kaggle: Sequence[dict[str, Any]], slug: str, log: Path, patience: Patience, again: bool
+) -> tuple[Submission, bool]:
+    """The submission of the same file as it is at Kaggle, and True; or as it is to be sent, and False.
+
+    at_kaggle: the list there. An attempt whose answer was lost is looked for first; where it has not come, it is made once more.
+    """
+    tried = [row for row in read_log(log) if row.id.partition(".")[0] == entry.id]
+    before = found(at_kaggle, entry.id) or [asdict(row) for row in tried if row.ref]
+    if lost := next((row for row in tried if not row.ref), None):
+        say("it was sent before and its answer was lost: looking whether it has come meanwhile")
+        there = next((one for one in before if words_of(one["message"]).get("file") == lost.id), None) or in_list(lost, slug, patience)[0]
+        times = int(lost.id.partition(".")[2] or 1)
+        entry = numbered(entry, times) if times > 1 else entry
+        return (noted(log, entry, there), True) if there else (entry, False)
+    if before and not again:
+        return noted(log, entry, before[0]), True
+    return (numbered(entry, len(before) + 1) if before else entry), False
 
 
 def numbered(entry: Submission, times: int) -> Submission:

@@ -3,7 +3,7 @@
 Never twice: the list at Kaggle is read before anything is sent.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from competition.kaggle_failures import answer, explained, reset
 from submissions.awaited import awaited
 from submissions.check import check
 from submissions.errors import SubmissionError
-from submissions.log import Submission, found, log_path, read_log
+from submissions.log import Submission, log_path
 from submissions.message import message_of
 from submissions.origin import facts_of
-from submissions.send import PATIENCE, Patience, alone, asked, in_list, noted, numbered, send
+from submissions.send import PATIENCE, Patience, alone, asked, found_before, send
 from submissions.write import file_id
 
 SLOWEST_BYTES_PER_SECOND = 50_000  # an upload that is slower is given up
@@ -43,17 +43,10 @@ def _sent_once(file: Path, contest: Competition, said: str, log: Path, patience:
     """The submission of the file, new or as it was found."""
     slug, entry = contest.name, entry_of(file, said)
     seen = answer(asked("look", patience, competition=slug), slug)
-    logged = [row for row in read_log(log) if row.id == entry.id]
-    before = found(seen["submissions"], entry.id) or [asdict(row) for row in logged if row.ref]
-    if not before and logged:
-        say("it was sent before and its answer was lost: looking whether it has come meanwhile")
-        before = [one for one in in_list(entry, slug, patience)[:1] if one]
-    if before and not again:
-        entry = noted(log, entry, before[0])
+    entry, is_there = found_before(entry, seen["submissions"], slug, log, patience, again)
+    if is_there:
         say(f"{file} was submitted before, as {entry.ref} ({entry.time}): it is not sent a second time (--again does)")
         return entry
-    if before:
-        entry = numbered(entry, len(before) + 1)
     _require_open(seen, slug)
     say(f'sending {file} to {slug}: "{entry.message}"')
     seconds = patience.call + file.stat().st_size / SLOWEST_BYTES_PER_SECOND

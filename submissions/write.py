@@ -17,6 +17,8 @@ from submissions.format import csv_text
 from submissions.message import message_of
 from submissions.problem import Problem
 
+MOST_BYTES = 160  # of runs' names in a file's name; a file system takes 255 in all
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -33,7 +35,8 @@ class Origin:
 
 
 def submission_path(directory: Path, run: str, cv: float | None, now: datetime) -> Path:
-    """DIRECTORY/TIME-RUN-cvSCORE.csv: names sort by time."""
+    """DIRECTORY/TIME-RUN-cvSCORE.csv: names sort by time. Of many runs, the first ones' names are in it."""
+    run = run.encode()[:MOST_BYTES].decode(errors="ignore")
     return directory / f"{now:%Y%m%d-%H%M%S}-{run}-cv{'none' if cv is None else f'{cv:.4f}'}.csv"
 
 

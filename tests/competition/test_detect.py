@@ -215,6 +215,15 @@ def test_two_classes_that_are_numbers(case: str, tmp_path: Path) -> None:
     assert (found.submission.answer, found.task.classes) == (answer, classes)
 
 
+@pytest.mark.parametrize("cells", ["0000", "0101"])
+@pytest.mark.parametrize(
+    ("metric", "answer"), [("f1", "label"), ("accuracy", "label"), ("roc_auc", "probability"), ("log_loss", "probability")]
+)
+def test_a_metric_that_is_known_says_what_two_classes_are_answered_by(cells: str, metric: str, answer: str, tmp_path: Path) -> None:
+    tree = usual("010101010", cells)
+    assert ask(put(tmp_path / "contest", tree), metric=metric).submission.answer == answer
+
+
 def test_few_training_rows_without_an_image_are_left_out(tmp_path: Path) -> None:
     tree = without(usual(CYCLE * 5, CYCLE[:4]), "train/a001", "train/a040") | pictures(["train/spare.png"])
     found = ask(put(tmp_path, tree))

@@ -1,5 +1,7 @@
 """What `python -m folds` says and writes, of runs whose predictions are made up."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ from competition.config import Config
 from competition.load import load
 from competition.tables import as_table
 from folds.__main__ import main
+from folds.errors import FoldError
 from folds.run import Run, open_run
+from folds.scores import gather, truth_of
 from folds.split import assign_folds
 
 WRONG = 40  # rows whose label the predictions deny
@@ -33,6 +37,27 @@ def made_up(runs: Path, name: str, sure: float) -> Run:
         run.fold_directory(fold).mkdir()
         run.finish(fold, as_table(contest.train["id"][held].tolist(), probs, contest.task), sure, 1.0, "last")
     return run
+
+
+def test_a_score_that_is_undefined_stands_beside_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An AUC of held-out rows that are all of one class."""
+    for name in ("defined", "undefined"):
+        run = made_up(tmp_path, name, 0.8)
+        gather(run, load(run.config.competition))
+    ledger = pd.read_csv(tmp_path / "ledger.csv", dtype=str, keep_default_na=False)
+    undefined = ledger["run"].str.startswith("undefined")
+    ledger.loc[undefined, ["pooled", "low", "high", "mean", "std"]] = ""
+    ledger.to_csv(tmp_path / "ledger.csv", index=False)
+    told = said(capsys, "scores", "--runs", tmp_path)
+    assert re.search(r"defined-\w+ .*undefined-\w+ +│? *undefined", told)
+
+
+def test_rows_that_are_no_training_rows_any_more_are_named(tmp_path: Path) -> None:
+    run = made_up(tmp_path, "run", 0.8)
+    contest = load(run.config.competition)
+    fewer = replace(contest, train=contest.train[1:], truth=contest.truth[1:])
+    with pytest.raises(FoldError, match=r"digits: 1 rows that were held out are no training rows any more: '\w+'"):
+        truth_of(run.oof(contest.task), fewer)
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: object) -> str:

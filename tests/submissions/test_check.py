@@ -336,6 +336,21 @@ def test_a_ranking_of_several_columns_is_one_list_a_row() -> None:
     )
 
 
+def test_a_ranking_of_several_columns_may_have_names_of_several_words() -> None:
+    birds = make_competition("multiclass", answer="ranked", classes=("Blue Jay", "House Wren", "Crow"), places=2, answer_columns=("a", "b"))
+    birds = replace(birds, submission=replace(birds.submission, rows=birds.submission.rows.assign(a="Blue Jay", b="Crow")))
+    assert told(birds.submission.rows, birds) == []
+    assert told(birds.submission.rows.assign(b="Jay"), birds)[0].startswith("error: 1 label is none of the 3 classes")
+
+
+def test_rows_without_a_label_are_no_other_share_where_training_has_some() -> None:
+    competition = make_competition("multilabel", rows=40, classes=("cat", "dog"))
+    competition = replace(competition, truth=np.repeat([[0.0, 0.0], [1.0, 0.0]], 20, axis=0).astype(np.float32))
+    assert competition.may_be_empty
+    table = as_table(competition.test["id"].tolist(), np.repeat([[0.1, 0.05], [0.9, 0.1]], 20, axis=0), competition.task)
+    assert told(submission_frame(table, competition), competition, table) == []
+
+
 def test_labels_with_bars_between() -> None:
     tags = make_competition("multilabel", classes=("rust", "leaf miner"), separator="|")
     assert told(changed(tags, "target", "leaf miner|rust"), tags) == []

@@ -113,6 +113,16 @@ def test_a_ranking_may_have_a_column_a_place() -> None:
     competition = make_competition("multiclass", rows=1, answer="ranked", classes=("w_1", "w_2"), places=3, answer_columns=columns)
     frame = submission_frame(table_of(competition, [[0.4, 0.6]]), competition)
     assert frame[list(columns)].to_numpy().tolist() == [["w_2", "w_1", ""]]
+    birds = make_competition("multiclass", rows=1, answer="ranked", classes=("Blue Jay", "Crow"), places=2, answer_columns=columns[:2])
+    frame = submission_frame(table_of(birds, [[0.4, 0.6]]), birds)
+    assert frame[list(columns[:2])].to_numpy().tolist() == [["Crow", "Blue Jay"]]
+
+
+def test_lists_that_are_scored_as_rankings_are_written_best_first() -> None:
+    """As they are scored out of fold: however likely, and as many as count."""
+    competition = make_competition("multilabel", rows=2, classes=("a", "b", "c", "d"), metric="map3")
+    frame = submission_frame(table_of(competition, [[0.6, 0.9, 0.1, 0.7], [0.1, 0.2, 0.4, 0.3]]), competition)
+    assert frame["target"].tolist() == ["b d a", "c d b"]
 
 
 def test_labels_are_separated_as_the_sample_separates_them() -> None:

@@ -111,6 +111,39 @@ def test_a_submission_that_comes_late_is_not_sent_again(
     assert (row.status, row.public) == ("complete", 0.9)
 
 
+def test_a_second_attempt_that_comes_late_is_not_made_a_third_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--again, its answer lost, the list without it for a while; then the same command, --again and all."""
+    monkeypatch.chdir(tmp_path)
+    file = written(tmp_path)
+    with serving(slug=CONTEST.name) as endpoint:
+        lead_to(endpoint, tmp_path / "home", monkeypatch)
+        assert upload(file, CONTEST, "", Path("runs"), QUICK) == 0
+        endpoint.late = 4
+        endpoint.trouble["CreateSubmission"] = [Drops(accepted=True)]
+        with pytest.raises(SubmissionError, match=r"the answer was lost, and the submission is not in the list \(file=[0-9a-f]{10}\.2\)"):
+            upload(file, CONTEST, "", Path("runs"), QUICK, again=True)
+        endpoint.late = 0
+        assert upload(file, CONTEST, "", Path("runs"), QUICK, again=True) == 0
+        assert len(endpoint.of("CreateSubmission")) == 2
+    assert [(row.id.partition(".")[2], row.status) for row in read_log(log_path(Path("runs"), CONTEST.name))] == [
+        ("", "complete"),
+        ("2", "complete"),
+    ]
+
+
+def test_an_attempt_that_never_came_is_made_again_under_its_own_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = written(tmp_path)
+    with serving(slug=CONTEST.name) as endpoint:
+        lead_to(endpoint, tmp_path / "home", monkeypatch)
+        assert upload(file, CONTEST, "", Path("runs"), QUICK) == 0
+        endpoint.trouble["CreateSubmission"] = [Drops(accepted=False)]
+        with pytest.raises(SubmissionError, match="the answer was lost"):
+            upload(file, CONTEST, "", Path("runs"), QUICK, again=True)
+        assert upload(file, CONTEST, "", Path("runs"), QUICK, again=True) == 0
+        assert [words_of(made["description"])["file"] for made in endpoint.submissions] == [f"{file_id(file)}.2", file_id(file)]
+
+
 def test_two_processes_do_not_send_at_once(tmp_path: Path) -> None:
     log = log_path(tmp_path, CONTEST.name)
     with alone(log), pytest.raises(SubmissionError, match=r"another process is submitting to this competition; wait for it"), alone(log):

@@ -91,6 +91,10 @@ def test_names_of_files() -> None:
         "runs/digits/submissions/20260102-030405-base-1a2b3c-cv0.9877.csv"
     )
     assert submission_path(Path(), "base", None, now).name == "20260102-030405-base-cvnone.csv"
+    many = submission_path(Path(), "+".join(f"über-{number}-1a2b3c" for number in range(40)), 0.5, now).name
+    assert many.startswith("20260102-030405-über-0-1a2b3c+über-1-1a2b3c+")
+    assert many.endswith("-cv0.5000.csv")
+    assert len(many.encode()) < 200, "with what names half-written files, below 255"
     assert facts_path(Path("a/20260102-base-cv0.98.csv")) == Path("a/20260102-base-cv0.98.json")
     assert facts_path(Path("cv0.98")) == Path("cv0.98.json")
 
