@@ -305,7 +305,7 @@ class Config(Section):
     """A starting point: a name from competition/recipes, a TOML file, or a run's config.toml."""
     name: str = "run"
     """What the run is called."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Weights, order of images, augmentation. (The folds have their own.)"""
     competition: CompetitionConfig = CompetitionConfig()
     folds: FoldsConfig = FoldsConfig()

@@ -29,9 +29,14 @@ def train_config(argv: Sequence[str] | None = None, prog: str | None = None) -> 
     argv = list(sys.argv[1:] if argv is None else argv)
     tree = read_recipe(named) if (named := _flag_value(argv, "--recipe")) else {}
     validated(Config, tree, f"recipe {named!r}")
-    if "source" not in tree.get("competition", {}):  # a recipe that names its competition, as a run's config.toml does, stands alone
-        tree = merged(tree, _competition_file(_flag_value(argv, "--competition")))
-    return _from_flags(Config, argv, validated(Config, tree, str(COMPETITION_FILE)), prog)
+    return _from_flags(Config, argv, with_competition_file(tree, _flag_value(argv, "--competition")), prog)
+
+
+def with_competition_file(tree: Tree, source: str | None = None) -> Config:
+    """The Config of a recipe's tree and competition.toml; a recipe that names its competition, as a run's config.toml, stands alone."""
+    if "source" not in tree.get("competition", {}):
+        tree = merged(tree, _competition_file(source))
+    return validated(Config, tree, str(COMPETITION_FILE))
 
 
 def predict_config(argv: Sequence[str] | None = None) -> PredictConfig:

@@ -7,7 +7,7 @@ import pandas as pd
 from competition.contest import Competition
 from competition.errors import examples
 from folds.errors import FoldError
-from folds.run import Run, read_run
+from folds.run import FULL, Run, read_run
 from folds.scores import compare_runs
 
 
@@ -27,10 +27,9 @@ def teacher_of(asked: str, contest: Competition, fold_of: pd.Series, folds: list
             f"--pseudo {asked}: its folds are other ones, {len(moved):,} rows lie elsewhere ({examples(moved)}), so that its labels would "
             "have seen what is held out here; give both runs the same --folds"
         )
-    if missing := [fold for fold in folds if fold not in teacher.finished_folds()]:
-        raise FoldError(
-            f"--pseudo {asked}: has not finished fold {', '.join(map(str, missing))}, which is to be trained here: finish it first"
-        )
+    if missing := [fold for fold in folds if not teacher.is_finished(fold)]:
+        named = "its model of all rows (--fold full)" if FULL in missing else f"fold {', '.join(map(str, missing))}"
+        raise FoldError(f"--pseudo {asked}: has not finished {named}, which is to be trained here: finish it first")
     return teacher
 
 

@@ -117,7 +117,8 @@ def _as_raised(loaded: Iterator[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[
 def chances_of(sampler: str, truth: np.ndarray, task: Task) -> np.ndarray | None:
     """Of each row (truth: float32 N x K) to be drawn, float64 N, sum 1: each class as often as the others; None: each row once.
 
-    A row of several labels is drawn as often as its rarest one asks for, one without labels as if that were a class too.
+    A row of several labels is drawn as often as its rarest one asks for, one without labels as if that were a class too. Where a row is of
+    one class, that is its likeliest.
 
     Raises: ModelError for a regression, which has no classes.
     """
@@ -125,7 +126,7 @@ def chances_of(sampler: str, truth: np.ndarray, task: Task) -> np.ndarray | None
         return None
     if task.kind == "regression":
         raise ModelError(f"--optim.sampler {sampler}: a regression has no classes to draw from")
-    holds = truth > 0.5
+    holds = truth == truth.max(axis=1, keepdims=True) if task.one_of_many else truth > 0.5
     holds = np.column_stack([holds, ~holds.any(axis=1)])
     chances = np.where(holds, 1 / np.maximum(1, holds.sum(axis=0)), 0).max(axis=1)
     return chances / chances.sum()

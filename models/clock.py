@@ -33,7 +33,7 @@ class Clock:
 
     def position(self, steps_done: int) -> float:
         """0 at the first step, 1 or more where the fold is to end; never less than before."""
-        by_steps = steps_done / (self.epochs * self.steps)
+        by_steps = self.by_steps(steps_done)
         if self.deadline == math.inf:
             return by_steps
         now = time.monotonic()
@@ -43,6 +43,14 @@ class Clock:
         by_time = self.before + (1 - self.before) * (now - self.begun) / (ends - self.begun) if ends > self.begun else 1.0
         self.furthest = of_main(max(self.furthest, by_steps, by_time))
         return self.furthest
+
+    def by_steps(self, steps_done: int) -> float:
+        """The position that so many steps would be, were there no budget."""
+        return steps_done / (self.epochs * self.steps)
+
+    def foreseen(self, steps_done: int) -> float:
+        """The position at a step to come, as far as is known now: to look ahead moves nothing on."""
+        return max(self.furthest, self.by_steps(steps_done))
 
     def worth_measuring(self) -> bool:
         """Whether a validation between two epochs costs little beside the training since the last."""

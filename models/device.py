@@ -83,14 +83,15 @@ def accelerator_for(machine: DeviceConfig) -> Accelerator:
     return accelerator
 
 
-def compiled(network: Any, device: torch.device, fixed_sides: bool = True) -> Any:
-    """The network as torch.compile makes it; on a GPU with CUDA graphs where its images are all of one size. It shares the weights.
+def compiled(network: Any, device: torch.device, graphs: bool = True) -> Any:
+    """The network as torch.compile makes it; on a GPU with CUDA graphs, unless they do not fit: images of several sizes, and gradients
+    that are added up, which the next graph's would overwrite. It shares the weights.
 
     Raises: ModelError where the machine has no compiler.
     """
     if device.type == "cpu" and not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++")):
         raise ModelError("--machine.compile needs a C++ compiler (g++) on a CPU")
-    return torch.compile(network, mode="max-autotune" if device.type == "cuda" and fixed_sides else "default")
+    return torch.compile(network, mode="max-autotune" if device.type == "cuda" and graphs else "default")
 
 
 def looked_at_once(size_px: int, device: torch.device) -> int:

@@ -74,6 +74,6 @@ def check_sides(network: nn.Module, spec: InputSpec, start_share: float) -> None
     network.eval()
     try:
         with torch.inference_mode():
-            network(torch.zeros(1, spec.channels, side, side), *blank(network))
+            network(torch.zeros(1, spec.channels, side, side, device=next(network.parameters()).device), *blank(network))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise ModelError(f"--data.start-share {start_share}: this backbone does not take images of {side} px: {error}") from None

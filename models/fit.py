@@ -63,6 +63,8 @@ def fit(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = lambd
             if not str(error).startswith(LOST):
                 raise
             lost = str(error).splitlines()[0]
+        finally:
+            accelerator.free_memory()  # it would keep each fold's network and optimizer
         if PROCESSES > 1 or tried == MOST_LOST:
             break
         if stop():
@@ -91,6 +93,7 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
     parts = parts_of(job, device, seed, share)
     network, batches, model, spec = parts.network, parts.batches, config.model, job.spec
     check_sides(network, spec, config.data.start_share)
+    portions = Portions(job.name, job.directory.parent, device)
     freezing = Freezing(network, model, last_layer(network) if optim.head_first else "", optim.head_first)
     optimizer: Any = optimizer_for(network, optim)
     highest = [group["lr"] * group.get("lr_scale", 1.0) for group in optimizer.param_groups]
@@ -102,11 +105,10 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
     accelerator.ddp_handler = waiting  # type: ignore[assignment]
     network, optimizer = accelerator.prepare(network, optimizer)
     if config.machine.compile:
-        network = compiled(network, device, fixed_sides=config.data.start_share == 1)
+        network = compiled(network, device, graphs=config.data.start_share == 1 and optim.accumulate == portions.count == 1)
 
     epochs, steps = int(optim.epochs), batches.steps
     schedule = SCHEDULES[optim.schedule]
-    portions = Portions(job.name, job.directory.parent, device)
     measure = partial(_measure, job, parts, TORCH_TYPE[accelerator.mixed_precision], stop, portions)
     always = optim.keep == "best" or optim.schedule == "plateau"  # these need every epoch's held-out loss
 
@@ -122,7 +124,7 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
             ema.module.load_state_dict(state["ema"])
         if swa:
             swa.load_state_dict(state["swa"])
-        if accelerator.scaler:
+        if accelerator.scaler and state["scaler"]:  # it may have begun in another precision
             accelerator.scaler.load_state_dict(state["scaler"])
         say(f"{job.name}  goes on at epoch {epoch + 1}/{epochs}, step {step}/{steps}")
 
@@ -166,7 +168,7 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
     clock = Clock(epochs, steps, len(job.held_rows) / len(job.train_rows), job.deadline, epoch * steps + step, before)
     calm_from = 1 - config.augment.calm_share
     stream = batches.stream(
-        epoch, step, epochs, workers_of(config.machine, device), device.type == "cuda", lambda done: clock.position(done) >= calm_from
+        epoch, step, epochs, workers_of(config.machine, device), device.type == "cuda", lambda done: clock.foreseen(done) >= calm_from
     )
     shown: list[tuple[torch.Tensor, ...]] = []  # the batches whose gradients the weights move by together
     position, measured, seconds = clock.position(epoch * steps + step), None, elapsed
@@ -204,15 +206,16 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
                 step += 1
                 position = clock.position(epoch * steps + step)
                 advance(batches.batch)
-                if (step % check_every == 0 or step == steps or position >= 1) and not math.isfinite(float(total)):
+                within = moves and step < steps and position < 1
+                stopping = within and stop()
+                saving = stopping or (within and time.monotonic() - saved >= config.machine.save_seconds)
+                if (saving or step % check_every == 0 or step == steps or position >= 1) and not math.isfinite(float(total)):
                     raise ModelError(_diverged(job, f"epoch {epoch + 1}, step {step}"))
-                if moves and step < steps and position < 1:
-                    stopping = stop()
-                    if stopping or time.monotonic() - saved >= config.machine.save_seconds:
-                        save(epoch, step, time.monotonic() - started)
-                        saved = time.monotonic()
-                    if stopping:
-                        raise Stopped
+                if saving:
+                    save(epoch, step, time.monotonic() - started)
+                    saved = time.monotonic()
+                if stopping:
+                    raise Stopped
             if swa and position >= 1 - optim.average_last and not averaged:
                 swa.update_parameters(bare)
                 averaged = True

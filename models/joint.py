@@ -47,4 +47,4 @@ def _forward_of(own: type[nn.Module]):  # type: ignore[no-untyped-def]
 def blank(network: nn.Module) -> tuple[torch.Tensor, ...]:
     """Zeros for what a network takes beside one image; nothing where it takes images alone."""
     joint = getattr(network, "joint", None)
-    return (torch.zeros(1, joint.numbers),) if isinstance(joint, Joint) else ()
+    return (torch.zeros(1, joint.numbers, device=next(joint.parameters()).device),) if isinstance(joint, Joint) else ()

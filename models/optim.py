@@ -1,6 +1,6 @@
 """Optimizers by name, all of timm's."""
 
-from timm.optim import create_optimizer_v2, list_optimizers
+from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
 from torch import nn
 from torch.optim import Optimizer
 
@@ -11,11 +11,12 @@ from models.errors import ModelError
 
 
 def check_optimizer(name: str) -> str:
-    """`name` itself where there is such an optimizer.
+    """`name` itself where there is such an optimizer, of those that need first derivatives only.
 
     Raises: CompetitionError that names the nearest.
     """
-    choose("optimizer", name.removeprefix("lookahead_"), [str(known) for known in list_optimizers()])
+    known = [str(one) for one in list_optimizers() if not get_optimizer_info(str(one)).second_order]
+    choose("optimizer", name.removeprefix("lookahead_"), known)
     return name
 
 

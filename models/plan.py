@@ -271,8 +271,15 @@ def seconds_per_image(config: Config, outputs: int, threads: int | None = None) 
     """Seconds a training image costs this device and network, from a warm-up and the faster of two steps.
 
     On a CPU the warm-up has a few images; where these take long, they are all that is measured.
-    Of processes that train together, each does a part of the images at the same time.
+    Of processes that train together, each does a part of the images at the same time. What it took of a GPU's memory is given back, for
+    the processes that train.
     """
+    seconds = _seconds_per_image(config, outputs, threads)
+    torch.cuda.empty_cache()
+    return seconds
+
+
+def _seconds_per_image(config: Config, outputs: int, threads: int | None) -> float:
     device = device_of(config.machine)
     torch.set_num_threads(threads or threads_of(config.machine))
     spec = input_spec(config.model.backbone, int(config.data.size_px), int(config.data.channels))

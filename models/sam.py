@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def sharpest(network: nn.Module, radius: float) -> Iterator[None]:
     """Within it the weights are moved by `radius` (Euclidean, all weights together) along their gradients, which are cleared; after
     it they are what they were, to the bit. Batch norms do not learn from what they see in between: their statistics are of the step's
-    first look."""
+    first look. Where a gradient is not finite, as in half precision it may be once in a while, they are not moved."""
     moved = [weight for weight in network.parameters() if weight.grad is not None]
     before = [weight.detach().clone() for weight in moved]
     norms = [part for part in network.modules() if isinstance(part, _BatchNorm)]
@@ -23,7 +23,7 @@ def sharpest(network: nn.Module, radius: float) -> Iterator[None]:
     with torch.no_grad():
         length = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(weight.grad) for weight in moved]))
         for weight in moved:
-            weight.add_(weight.grad * (radius / (length + 1e-12)))
+            weight.add_(torch.where(length.isfinite(), weight.grad * (radius / (length + 1e-12)), 0.0))
             weight.grad = None
     for part in norms:
         part.momentum = 0.0

@@ -16,7 +16,7 @@ import tomllib
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pydantic
@@ -26,11 +26,11 @@ from matplotlib.figure import Figure
 from competition.atomic import write_bytes, write_text
 from competition.config import Config, Count, MachineConfig, Section
 from competition.console import say, table
-from competition.errors import choose
+from competition.errors import choose, examples
 from competition.load import load
 from competition.machines import Lanes, Process, Tail, ending, hosts_of, shared_out, start
 from competition.metrics import METRICS
-from competition.settings import competition_config, merged, read_recipe, validated
+from competition.settings import merged, read_recipe, validated, with_competition_file
 from competition.stop import StopRequest
 from models.device import device_of
 from models.errors import ModelError
@@ -56,7 +56,7 @@ class Study(Section):
     name: str = pydantic.Field(pattern=r"^[\w.-]+$")
     trials: Count = 20
     sampler: Literal["tpe", "random", "grid"] = "tpe"
-    seed: int = 0
+    seed: Annotated[int, pydantic.Field(ge=0, lt=2**31)] = 0
     fold: str = "all"
     prune: bool = True
     """Whether a trial whose first fold is below the median of the others' is given up."""
@@ -122,7 +122,7 @@ def run_study(study: Study) -> int:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     machine = validated(Config, study.base, "[base]").machine
-    contest = load(competition_config(study.base.get("competition", {}).get("source", "")))
+    contest = load(with_competition_file(study.base).competition)
     directory = machine.runs / contest.name / "studies" / study.name
     directory.mkdir(parents=True, exist_ok=True)
     held = _opened(study, directory, "maximize" if METRICS[contest.metric].greater_is_better else "minimize", machine.engine == "ray")
@@ -144,12 +144,20 @@ def _opened(study: Study, directory: Path, direction: Literal["maximize", "minim
     held = optuna.create_study(
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(journal))),
         study_name=study.name,
-        sampler=optuna.samplers.TPESampler(seed=study.seed, n_startup_trials=startup, constant_liar=several)
-        if study.sampler == "tpe"
-        else optuna.samplers.RandomSampler(study.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST_UNPRUNED),
         direction=direction,
         load_if_exists=True,
+    )
+    spaces, before = _spaces(study), [trial.distributions for trial in held.trials if trial.distributions]
+    if wrong := {key for known in before for key in known.keys() ^ spaces.keys()} | {
+        key for known in before for key in known.keys() & spaces.keys() if not _goes_with(known[key], spaces[key])
+    }:
+        raise ModelError(f"{directory}: has trials in which {examples(sorted(wrong))} had other values: give the new study another `name`")
+    seed = study.seed + len(held.trials)  # the same one again would propose what it has proposed before
+    held.sampler = (
+        optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=several)
+        if study.sampler == "tpe"
+        else optuna.samplers.RandomSampler(seed)
     )
     for left in held.get_trials(states=(TrialState.RUNNING,)):  # an earlier try of this command was stopped or killed in it
         held.tell(left.number, state=TrialState.FAIL)
@@ -183,9 +191,6 @@ def _ended(trial: Any) -> bool:
 def _run_trials(study: Study, held: Any, directory: Path, machine: MachineConfig, metric: str) -> int:
     """The exit code of a stop, or 0 after all trials. As many are under way as there are lanes; a stop reaches them, and they save their
     state."""
-    import optuna
-
-    spaces = {key: _space(optuna.distributions, values) for key, values in study.keys.items()}
     left, running, code, halted = _left(study, held), list[Step](), 0, False
     if left <= 0:
         return 0
@@ -206,7 +211,7 @@ def _run_trials(study: Study, held: Any, directory: Path, machine: MachineConfig
                 for one in running:
                     one.process.terminate()
             while left > 0 and not code and len(running) < lanes.now(left + len(running)):
-                trial, left = held.ask(spaces), left - 1
+                trial, left = held.ask(_spaces(study)), left - 1
                 say(f"{study.name}  trial {trial.number}  {_said(trial.params)}")
                 write_text(directory / f"trial{trial.number}.toml", tomli_w.dumps(_tree(study, trial.params)))
                 begin(trial, 0)
@@ -291,12 +296,24 @@ def _tree(study: Study, params: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def _space(distributions: Any, values: list[Any] | Range) -> Any:
-    if isinstance(values, list):
-        return distributions.CategoricalDistribution(values)
-    whole = isinstance(values.low, int) and isinstance(values.high, int)
-    kind = distributions.IntDistribution if whole else distributions.FloatDistribution
-    return kind(values.low, values.high, log=values.log)
+def _spaces(study: Study) -> dict[str, Any]:
+    """What Optuna chooses each key from."""
+    from optuna import distributions
+
+    spaces: dict[str, Any] = {}
+    for key, values in study.keys.items():
+        if isinstance(values, list):
+            spaces[key] = distributions.CategoricalDistribution(values)
+        else:
+            whole = isinstance(values.low, int) and isinstance(values.high, int)
+            kind: Any = distributions.IntDistribution if whole else distributions.FloatDistribution
+            spaces[key] = kind(values.low, values.high, log=values.log)
+    return spaces
+
+
+def _goes_with(before: Any, now: Any) -> bool:
+    """Whether Optuna may choose from the one after the other: of a list the same, of numbers others too."""
+    return before == now if hasattr(now, "choices") else type(before) is type(now) and before.log == now.log
 
 
 def _said(params: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from competition.tables import as_table
 from competition.task import KINDS, Kind
 from folds.corrections import corrected
 from folds.errors import FoldError
-from folds.run import open_run
+from folds.run import FULL, open_run
 from folds.split import assign_folds
 from folds.suspects import suspects
 from folds.teacher import teacher_of
@@ -139,6 +139,11 @@ def test_only_a_run_with_the_same_folds_may_teach(tmp_path: Path) -> None:
     assert found.directory == run.directory
     with pytest.raises(FoldError, match=r"has not finished fold 2, 3, which is to be trained here"):
         teacher_of(str(run.directory), contest, fold_of, [0, 2, 3])
+    with pytest.raises(FoldError, match=r"has not finished its model of all rows \(--fold full\), which is to be trained here"):
+        teacher_of(str(run.directory), contest, fold_of, [FULL])
+    run.fold_directory(FULL).mkdir()
+    run.finish(FULL, as_table([], probs[:0], contest.task), 0.5, 1.0, "last")
+    assert teacher_of(str(run.directory), contest, fold_of, [FULL]) is not None
     moved = fold_of.copy()
     moved.iloc[[3, 5]] = (moved.iloc[[3, 5]] + 1) % 5
     with pytest.raises(FoldError, match=r"its folds are other ones, 2 rows lie elsewhere \('t3', 't5'\).*give both runs the same --folds"):

@@ -197,6 +197,14 @@ def test_rows_of_several_labels_are_drawn_for_their_rarest() -> None:
     assert (chances / chances[0]).tolist() == pytest.approx([1, 1, 3, 3])
 
 
+def test_a_softened_row_is_drawn_as_often_as_others_of_its_classes() -> None:
+    """Half of each class is at least 0.5 of none."""
+    truth = np.repeat([[1, 0], [0, 1], [0.5, 0.5]], [100, 100, 2], axis=0).astype(np.float32)
+    chances = chances_of("balanced", truth, Task("binary", ("no", "yes")))
+    assert chances is not None
+    assert chances.max() / chances.min() == pytest.approx(1, abs=0.05)
+
+
 def test_a_regression_has_no_classes_to_balance() -> None:
     assert chances_of("plain", np.ones((4, 1), np.float32), Task("regression", ("age",))) is None
     with pytest.raises(ModelError, match=r"--optim\.sampler balanced: a regression has no classes"):

@@ -34,6 +34,18 @@ def test_without_a_budget_it_is_the_share_of_steps(watch: Watch) -> None:
     assert clock.worth_measuring()
 
 
+def test_to_look_ahead_moves_nothing_on(watch: Watch) -> None:
+    """Processes that prepare batches ask what comes many steps later."""
+    clock = Clock(epochs=3, steps=6, held_share=0.25, deadline=watch.now + 300)
+    assert clock.position(0) < 0.01
+    assert clock.foreseen(17) == pytest.approx(17 / 18)
+    assert clock.position(0) < 0.01
+    watch.now += 30
+    reached = clock.position(1)
+    assert reached > 0.1
+    assert (clock.foreseen(1), clock.foreseen(17)) == (reached, 17 / 18)
+
+
 def trained(watch: Watch, clock: Clock, steps: int, held: float, step_seconds: list[float]) -> list[float]:
     """Positions of a loop like that of fit.py, with steps of these seconds over and over, and validations of `held` seconds."""
     positions, done = [clock.position(0)], 0

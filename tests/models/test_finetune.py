@@ -147,6 +147,12 @@ def test_a_backbone_of_one_size_says_so_before_it_is_trained() -> None:
     check_sides(network, spec, 1.0)
 
 
+def test_smaller_sides_are_tried_where_the_network_is() -> None:
+    """A GPU, too; here a device that has shapes alone."""
+    spec = input_spec("small/resnet9-8", 32)
+    check_sides(build("small/resnet9-8", 3, spec).to("meta"), spec, 0.5)
+
+
 def test_averaged_weights_are_the_mean_of_the_epochs_ends(tmp_path: Path) -> None:
     plain = job_of(tmp_path / "plain", optim={"epochs": 3})
     second, third = at_the_end_of(plain, 2), after(plain)

@@ -1,5 +1,6 @@
 import copy
 import csv
+import gc
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
@@ -57,6 +58,13 @@ def weights(job: FoldJob) -> dict[str, torch.Tensor]:
 def history(job: FoldJob) -> list[dict[str, float]]:
     with (job.directory / "history.csv").open(encoding="utf-8", newline="") as file:
         return [{name: float(value or "nan") for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def test_nothing_of_a_fold_is_kept_for_the_next(tmp_path: Path) -> None:
+    job = job_of(tmp_path)
+    accelerator = accelerator_for(job.config.machine)
+    fit(job, accelerator)
+    assert not [made for made in gc.get_objects() if issubclass(type(made), torch.optim.Optimizer)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -441,6 +449,7 @@ def test_the_training_loss_is_the_mean_over_steps(tmp_path: Path) -> None:
     [
         ({"model": {"backbone": "small/resnet9"}}, "unknown small backbone 'resnet9': perhaps"),
         ({"optim": {"optimizer": "adamv"}}, "unknown optimizer 'adamv': perhaps 'adam'"),
+        ({"optim": {"optimizer": "adahessian"}}, "unknown optimizer 'adahessian'"),  # its second derivatives are not taken here
         ({"optim": {"optimizer": "sgd", "momentum": 0.0}}, "--optim.optimizer sgd cannot be made: Nesterov momentum requires a momentum"),
         ({"optim": {"loss": "mse"}}, "loss 'mse' does not serve a multiclass task"),
         ({"augment": {"strength": "hevy"}}, "unknown augmentation 'hevy'"),

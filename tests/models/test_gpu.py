@@ -48,6 +48,25 @@ def test_mixed_precision_needs_less_memory(tmp_path: Path) -> None:
     assert needed["bf16"] < needed["off"]
 
 
+def test_a_fold_gives_its_memory_back(tmp_path: Path) -> None:
+    left = []
+    for fold in range(3):
+        fitted(tmp_path / str(fold), "bf16", epochs=1)
+        left.append(torch.cuda.memory_allocated())
+    assert left[2] <= left[0] + 2**20
+
+
+def test_a_fold_begun_in_full_precision_goes_on_in_half(tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        fitted(tmp_path, "off", stops_after=30)
+    assert fitted(tmp_path, "fp16")[0].score > 0.9
+
+
+def test_images_may_be_smaller_at_first(tmp_path: Path) -> None:
+    job = job_of(tmp_path, data={"size_px": 32, "channels": 3, "start_share": 0.5}, machine={"device": "cuda", "workers": 0})
+    assert fit(job, accelerator_for(job.config.machine)).score > 0
+
+
 @pytest.mark.parametrize("amp", ["off", "bf16", "fp16"])
 def test_a_stopped_fold_goes_on(tmp_path: Path, amp: str) -> None:
     whole, its = fitted(tmp_path / "whole", amp)

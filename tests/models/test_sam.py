@@ -52,6 +52,21 @@ def test_frozen_weights_stay_and_norms_learn_from_the_first_look_alone() -> None
     assert not torch.equal(norm.state_dict()["running_mean"], seen), "and go on learning"
 
 
+@pytest.mark.parametrize("wrong", [float("inf"), float("nan")])
+def test_a_gradient_that_is_not_finite_moves_nothing_and_spoils_no_statistics(wrong: float) -> None:
+    """As half precision gives one once in a while: the step is left out, but what a batch norm has seen would stay."""
+    network, x = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), torch.randn(8, 3)
+    of(network, x).backward()
+    gradient = next(network.parameters()).grad
+    assert gradient is not None
+    gradient[0, 0] = wrong
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with sharpest(network, 1.0):
+        assert all(torch.equal(weight, before[name]) for name, weight in network.named_parameters())
+        of(network, x).backward()
+    assert all(torch.isfinite(value).all() for value in network.state_dict().values())
+
+
 def test_a_flat_loss_moves_nothing() -> None:
     network = nn.Linear(3, 2)
     of(network, torch.zeros(1, 3)).mul(0).backward()

@@ -3,17 +3,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages.journal import JournalFileBackend
 
 from competition import machines
 from competition.config import MachineConfig
 from competition.errors import CompetitionError
 from competition.machines import Lanes
+from models import study as module
 from models.errors import ModelError
-from models.study import STUDIES, Study, read_study, study_file, trial_lanes
+from models.study import STUDIES, Study, _opened, read_study, run_study, study_file, trial_lanes
 
 ROOT = Path(__file__).parent.parent.parent
 STUDY = """
@@ -60,6 +63,41 @@ def test_a_grid_is_run_and_goes_on_where_it_was_stopped(tmp_path: Path, monkeypa
     assert [float(row["accuracy"]) for row in rows] == sorted((float(row["accuracy"]) for row in rows), reverse=True)
     assert (place / "study.png").read_bytes().startswith(b"\x89PNG")
     assert "epoch" not in studied(), "all is done"
+
+
+def test_more_trials_are_other_ones_and_other_values_are_another_study(tmp_path: Path) -> None:
+    def opened(trials: int, **keys: object) -> Any:
+        keys = keys or {"optim.lr": {"low": 1e-4, "high": 1e-1, "log": True}, "optim.batch": [8, 16]}
+        return _opened(
+            Study.model_validate({"name": "more", "sampler": "random", "trials": trials, "keys": keys}), tmp_path, "maximize", False
+        )
+
+    def asked(held: Any, count: int) -> list[float]:
+        space = {"optim.lr": FloatDistribution(1e-4, 1e-1, log=True), "optim.batch": CategoricalDistribution([8, 16])}
+        made = [held.ask(space) for _ in range(count)]
+        for trial in made:
+            held.tell(trial, 0.5)
+        return [trial.params["optim.lr"] for trial in made]
+
+    first, more = asked(opened(4), 4), asked(opened(8), 4)
+    assert len({*first, *more}) == 8
+    wider = {"optim.lr": {"low": 1e-5, "high": 1, "log": True}, "optim.batch": [8, 16]}
+    opened(8, **wider)
+    for keys, named in ((wider | {"optim.batch": [8, 16, 32]}, "'optim.batch'"), (wider | {"seed": [0, 1]}, "'seed'")):
+        with pytest.raises(ModelError, match=f"has trials in which {named} had other values: give the new study another `name`"):
+            opened(8, **keys)
+
+
+def test_a_study_goes_by_the_metric_of_its_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is that of its trials; else the worst one would be the best."""
+    monkeypatch.chdir(tmp_path)
+    study = Study.model_validate({"name": "metric", "base": {"competition": {"metric": "log_loss"}}, "keys": {"optim.lr": [0.1]}})
+    seen: list[str] = []
+    monkeypatch.setattr(
+        module, "_run_trials", lambda study, held, directory, machine, metric: seen.append(f"{metric} {held.direction.name}") or 1
+    )
+    assert run_study(study) == 1
+    assert seen == ["log_loss MINIMIZE"]
 
 
 ASKED = {"sampler": "random", "fold": "0", "keys": {"optim.lr": [0.1]}, "name": "lanes"}
