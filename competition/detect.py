@@ -21,24 +21,27 @@ from competition.detect_labels import (
     FOLDERS,
     NAMES,
     Rows,
+    column_of_classes,
     folder_rows,
     image_tables,
+    is_unlabelled,
     label_table,
     name_rows,
     same_in_each_folder,
     table_rows,
+    together,
 )
 from competition.detect_other import many_an_id, more_than_an_image, no_images, refuse_confidences, refuse_places, refuse_sentences
 from competition.detect_pixels import pixel_test, pixel_train
 from competition.detect_repeats import one_row_an_image
-from competition.detect_sample import Sample, find_sample
+from competition.detect_sample import Sample, called_a_sample, find_sample
 from competition.detect_submission import find_metric, find_submission, known_metric
 from competition.detect_target import Target, encode, find_target, frame_of, plain_rows
 from competition.detect_test import AnswerRows, found_test, sample_test
 from competition.errors import CompetitionError, examples
 from competition.files import Files
 from competition.headers import IMAGE
-from competition.image_index import ImageIndex, role_of_file
+from competition.image_index import LEAST_SHARE, ImageIndex, role_of_file
 from competition.images import FileImages, ImageSource
 from competition.pixels import PixelColumns
 from competition.text_tables import Tables, read_tables
@@ -80,7 +83,7 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
         refuse_places(sample.path, sample.answer_columns, ask)
         refuse_confidences(sample.path, sample.frame[sample.answer_columns[0]].unique() if len(sample.answer_columns) == 1 else (), ask)
     images: ImageSource
-    if len(index):
+    if len(index) > LEAST_SHARE * sum(len(table.frame) for table in tables.of.values() if table.pixels):
         images = FileImages(files)
         train, test, reasons, notes, beside = _from_files(tables, index, sample, ask, where)
         test_columns = _columns_of_test(tables, train, sample)
@@ -196,13 +199,23 @@ def _training_rows(candidates, tables: Tables, index: ImageIndex, sample: Sample
                     f"{candidate.path}: there is no column {ask.id_column!r}, its columns are {examples(candidate.frame.columns, 12)}"
                 )
             rows, notes, lacking = table_rows(candidate, index, "train")
+            if ask.labels == "auto" and (joined := _with_train_folders(rows, index)):
+                why = f"{reason.why}; it is of the validation images alone, and names the folders of the training images"
+                return joined, Reason("labels", FOLDERS, why), notes
             return rows, replace(reason, why=f"{reason.why}; {lacking}", sure=False) if lacking else reason, notes
     in_test = set(index.match(sample.ids, "test").images) if sample else set()
-    paths = index.of_role("train", "val") or [path for path in index.of_role(None) if path not in in_test]
+    paths = index.of_role("train", "val") or index.of_role(None)
+    unlabelled = [path for path in paths if is_unlabelled(path)]
+    paths = [path for path in paths if path not in in_test and not is_unlabelled(path)]
     notes = ["images of the validation folder are training images here"] if index.of_role("val") and index.of_role("train") else []
+    notes += [f"{len(unlabelled):,} images of a folder that is called unlabelled are left out: {unlabelled[0]}"] if unlabelled else []
     if ask.labels in ("auto", FOLDERS):
-        rows = _folders_of_roles(index) or folder_rows(paths)
+        rows = _folders_of_roles(index, set(paths)) or folder_rows(paths)
+        if rows is not None and ask.labels == "auto":
+            _refuse_passing_over(tables, sample, rows, index)
         if rows is not None:
+            flat = len(paths) - len(rows.images)
+            notes += [f"{flat:,} training images lie in no folder of a class: they are left out"] if flat else []
             same = "; the same file names in each: are these classes?" if same_in_each_folder(rows) else ""
             return (
                 rows,
@@ -259,17 +272,40 @@ def _what_to_do(tables: Tables, index: ImageIndex) -> str:
     return TO_NAME
 
 
-def _folders_of_roles(index: ImageIndex) -> Rows | None:
-    """Training and validation folders, each with classes below, as one."""
-    parts = [folder_rows(group.paths) for group in index.groups.values() if group.role in ("train", "val") and not group.beside]
-    if len(parts) < 2 or any(part is None for part in parts):
+def _folders_of_roles(index: ImageIndex, wanted: set[str]) -> Rows | None:
+    """Training and validation folders that have classes below, as one. wanted: the images that may be of one."""
+    groups = [group for group in index.groups.values() if group.role in ("train", "val") and not group.beside]
+    rows = [part for group in groups if (part := folder_rows([path for path in group.paths if path in wanted])) is not None]
+    return together(rows) if rows else None
+
+
+def _with_train_folders(rows: Rows, index: ImageIndex) -> Rows | None:
+    """Rows of a table that has validation images alone, together with the training images, whose folders are called as its classes."""
+    of_val, trained = set(index.of_role("val")), index.of_role("train")
+    folders = folder_rows(trained) if trained and of_val.issuperset(rows.images) else None
+    named = column_of_classes(rows.frame, tuple(set(folders.frame["label"])), rows.column) if folders is not None else None
+    if folders is None or named is None:
         return None
-    rows = [part for part in parts if part is not None]
-    images = [image for part in rows for image in part.images]
-    ids = [identifier for part in rows for identifier in part.ids]
-    return Rows(
-        FOLDERS, None, pd.concat([part.frame for part in rows], ignore_index=True), ids if len(set(ids)) == len(ids) else images, images
-    )
+    label = rows.frame[named].str.strip().reset_index(drop=True)
+    return together([folders, Rows(FOLDERS, None, pd.DataFrame({"label": label}, dtype="str"), rows.ids, rows.images)])
+
+
+def _refuse_passing_over(tables: Tables, sample: Sample | None, rows: Rows, index: ImageIndex) -> None:
+    """Raises CompetitionError where folders would be the classes although a table of as many rows has the column that is asked for, but
+    names no image."""
+    for path, table in tables.of.items():
+        if sample is None or path == sample.path or called_a_sample(path) or role_of_file(path) == "test":
+            continue
+        asked = table.frame[[name for name in sample.answer_columns if name in table.frame.columns]]
+        says_more = not set(asked.to_numpy().ravel()) <= set(rows.frame["label"])
+        if len(asked.columns) == len(sample.answer_columns) and len(asked) >= LEAST_SHARE * len(rows.images) and says_more:
+            column = next((name for name in table.frame.columns if name), "")
+            cells = table.frame[column].head(2).tolist()
+            raise CompetitionError(
+                f"{path} has {examples(sample.answer_columns)}, which is asked for, but no image is called as its {examples(cells)} are, "
+                f"column {column!r}."
+                + (_many_an_id(tables, index) or " Where the folders are the classes, say --competition.labels folders")
+            )
 
 
 def _columns_of_test(tables: Tables, train: Rows, sample: Sample | None) -> list[str]:
@@ -297,6 +333,8 @@ def _test_truth(test: AnswerRows, target: Target) -> np.ndarray | None:
     rows = test.labelled
     if rows is None or not set(target.columns) <= set(rows.frame.columns) or len(rows.frame) != len(test.ids):
         return None
+    if rows.where != FOLDERS and len(rows.frame[list(target.columns)].drop_duplicates()) == 1:
+        return None  # one answer in all rows holds a place
     try:
         truth, kept = encode(plain_rows(rows, target.columns), target.told, target.columns, target.separator)
     except CompetitionError:

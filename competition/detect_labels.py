@@ -13,11 +13,12 @@ from competition.contest import Reason
 from competition.detect_other import many_an_id, more_than_an_image
 from competition.detect_sample import Sample, called_a_sample
 from competition.errors import CompetitionError, choose, examples
-from competition.image_index import LEAST_SHARE, ImageIndex, Role, role_of_file, without_suffix, words
+from competition.image_index import LEAST_SHARE, ROLE_WORDS, ImageIndex, Role, role_of_file, without_suffix, words
 from competition.text_tables import Tables
 
 FOLDERS, NAMES = "folders", "names"
 LABEL_WORDS = frozenset(["label", "labels", "labeled", "labelled", "target", "targets", "truth", "solution", "annotations", "classes"])
+UNLABELLED_WORDS = frozenset(["unlabeled", "unlabelled"])
 NUMBERED_NAME = re.compile(r"^(.*?[^\d\W_].*?)[\W_]*\(?\d+\)?$")
 MOST_CLASSES_BY_NAME = 1000
 LOOKED_AT_MISSING = 20  # ids without an image, for one that has several
@@ -224,12 +225,25 @@ def missing_images(where: str, column: str, missing: Sequence[str], total: int, 
     )
 
 
+def together(parts: Sequence[Rows]) -> Rows:
+    """Rows by folder of several places, as one; where ids repeat, they are paths."""
+    images = [image for part in parts for image in part.images]
+    ids = [identifier for part in parts for identifier in part.ids]
+    frame = pd.concat([part.frame for part in parts], ignore_index=True)
+    return Rows(FOLDERS, None, frame, ids if len(set(ids)) == len(ids) else images, images)
+
+
+def is_unlabelled(path: str) -> bool:
+    """Whether an image lies in a folder that says so."""
+    return any(not UNLABELLED_WORDS.isdisjoint(words(part)) for part in path.split("/")[:-1])
+
+
 def folder_rows(paths: Sequence[str]) -> Rows | None:
-    """Images whose folder is their class; None where there are not two such folders."""
+    """Images whose folder is their class; None where there are not two such folders, or they are those of training and validation."""
     base = _common_folder(paths)
     below = [path[len(base) :] for path in paths]
     classes = [rest.partition("/")[0] if "/" in rest else "" for rest in below]
-    if len(set(classes)) < 2 or "" in classes:
+    if len(set(classes)) < 2 or "" in classes or all(words(name) and set(words(name)) <= ROLE_WORDS.keys() for name in set(classes)):
         return None
     return Rows(FOLDERS, None, pd.DataFrame({"label": classes}, dtype="str"), short_ids(paths, base), list(paths))
 

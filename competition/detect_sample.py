@@ -8,7 +8,7 @@ import pandas as pd
 from competition.config import CompetitionConfig
 from competition.contest import Reason
 from competition.errors import CompetitionError, choose, examples
-from competition.image_index import ImageIndex
+from competition.image_index import LEAST_SHARE, ImageIndex, role_of_file
 from competition.text_tables import Table, Tables
 
 NAMED_SO = (
@@ -18,6 +18,7 @@ NAMED_SO = (
 )
 USAGES = frozenset(["public", "private", "ignored", "ignore"])
 MOST_BESIDE_IDS = 5
+FEWEST_TOLD = 5  # rows; of fewer, answers may all differ
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,31 @@ def find_sample(tables: Tables, index: ImageIndex, ask: CompetitionConfig) -> Sa
             others = [table.path for table in named if not table.frame.equals(best.frame)]
             why = f"its name; others called so: {examples(others)}" if others else "its name"
             return _as_sample(best, tables, index, why, sure and not others)
+    if by_rows := next(
+        (table for path, table in tables.of.items() if role_of_file(path) != "train" and _holds_places(table, tables, index)), None
+    ):
+        return _as_sample(by_rows, tables, index, "its ids are the test images, and its answers are all alike", False)
     if tables.of and (unread := next((why for path, why in tables.unread.items() if called_a_sample(path)), None)):
         raise CompetitionError(f"the sample submission cannot be read: {unread}")
     return None
+
+
+def _holds_places(table: Table, tables: Tables, index: ImageIndex) -> bool:
+    """Whether a table, whatever it is called, has a row for each of some test images, and the same answers in all of them: beside the ids
+    the columns that another table has beside its own, and nothing else."""
+    frame = table.frame
+    found = index.column_of_ids(frame, frame.columns[:MOST_BESIDE_IDS]) if len(frame) >= FEWEST_TOLD else None
+    if found is None or found[1] < 1:
+        return False
+    answers = {name for name in frame.columns if name not in (found[0], "")}
+    others = [set(other.frame.columns) - {found[0]} for other in tables.of.values() if other is not table]
+    if (
+        not answers
+        or any(frame[name].nunique() > 1 for name in answers)
+        or not any(answers <= other and len(other - answers) <= 1 for other in others)
+    ):
+        return False
+    return all(index.groups[name].role == "test" for name in index.match(frame[found[0]].tolist(), "test").groups)
 
 
 def called_a_sample(path: str) -> bool:
@@ -77,7 +100,8 @@ def _as_sample(table: Table, tables: Tables, index: ImageIndex, why: str, sure: 
     if not len(frame):
         raise CompetitionError(f"{table.path}: the sample submission has no rows: the test set is empty")
     id_column = _id_column(frame, tables, index)
-    answers = tuple(name for name in frame.columns if name not in (id_column, "") and not _is_usage(frame[name]))
+    columns = [name for name in frame.columns if name not in (id_column, "") and not _is_usage(frame[name])]
+    answers = tuple(name for name in columns if not _is_told(frame[name], index)) or tuple(columns)
     if not answers:
         raise CompetitionError(f"{table.path}: there is no column to fill in beside the ids ({id_column!r})")
     # The row number that pandas once wrote without a name comes behind the id: columns are taken by name.
@@ -89,6 +113,12 @@ def _as_sample(table: Table, tables: Tables, index: ImageIndex, why: str, sure: 
 def _is_usage(cells: pd.Series) -> bool:
     """Whether a column says which leaderboard a row counts for."""
     return {"public", "private"} & set(cells.str.lower()) != set() and set(cells.str.lower()) <= USAGES
+
+
+def _is_told(cells: pd.Series, index: ImageIndex) -> bool:
+    """Whether a column is told, not asked: numbers of rows, widths, file names. What holds an answer's place is alike in many rows."""
+    values = cells.str.strip()
+    return values.is_unique and len(values) >= FEWEST_TOLD and (values.str.isdecimal().all() or index.share(values.tolist()) >= LEAST_SHARE)
 
 
 def _id_column(frame: pd.DataFrame, tables: Tables, index: ImageIndex) -> str:

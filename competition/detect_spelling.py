@@ -67,7 +67,12 @@ def names_of_sample(classes: Sequence[str], separator: str | None, sample: Sampl
     ):
         return None
     wanted = parts if separator and not several else cells
-    for found in (*_by_letters(classes, wanted), *_by_number(classes, wanted), *_by_tables(classes, sample, tables, trained_on)):
+    for found in (
+        *_by_letters(classes, wanted),
+        *_by_number(classes, wanted),
+        *(_by_what_stands_around(classes, wanted) if several else ()),
+        *_by_tables(classes, sample, tables, trained_on),
+    ):
         fits = set(found.names) <= wanted if several else wanted and wanted <= set(found.names)
         if fits and len(set(found.names)) == len(classes):
             return found
@@ -93,6 +98,16 @@ def _by_number(classes: Sequence[str], wanted: set[str]) -> Iterator[Names]:
         yield Names(names, "by the number in each name", sure=set(names) <= wanted or all(as_number(name) is not None for name in classes))
     if len(classes) == 2 and wanted == {"0", "1"} and (classes[0].lower() in NEGATIVE or classes[1].lower() in POSITIVE):
         yield Names(("0", "1"), "1 is what is there, or true", sure=False)
+    elif len(classes) == 2 and wanted == {"0", "1"}:
+        yield Names(("0", "1"), "the sample holds 0 and 1, taken in the order of the names", sure=False)
+
+
+def _by_what_stands_around(classes: Sequence[str], wanted: set[str]) -> Iterator[Names]:
+    """By the same words before and after each class: prob_cat, prob_dog."""
+    for name in wanted:
+        before, found, after = name.partition(classes[0])
+        if found and not before[-1:].isalnum() and not after[:1].isalnum():
+            yield Names(tuple(f"{before}{one}{after}" for one in classes), f"the same between {before!r} and {after!r}")
 
 
 def _by_tables(classes: Sequence[str], sample: Sample, tables: Tables, trained_on: str) -> Iterator[Names]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from competition.config import CompetitionConfig
 from competition.contest import Reason
-from competition.detect_labels import Rows, column_of_classes
+from competition.detect_labels import FOLDERS, NAMES, Rows, column_of_classes
 from competition.detect_sample import Sample
 from competition.detect_spelling import BAR, NO_LABEL, are_in_brackets, names_of_sample, plain_cells
 from competition.detect_values import (
@@ -50,6 +50,7 @@ TARGET_WORDS = [
     "y",
 ]
 
+FOLD_WORDS = frozenset(["fold", "folds", "kfold", "split"])
 LISTS_OF_THEIR_OWN = (".json", ".jsonl", ".ndjson", ".parquet")  # the bars between labels are ours
 
 
@@ -84,7 +85,7 @@ def find_target(
     if len(columns) > 1:
         told, why = _task_of_columns(train, columns, sample, ask)
     else:
-        told, separator, why = _task_of_values(train.frame[first].str.strip().tolist(), first, listed, sample, ask, metric)
+        told, separator, why = _task_of_values(train, first, listed, sample, ask, metric)
     task, reasons = told, [reason, why]
     if sample is not None and told.kind != "regression" and len(columns) == 1:
         parted = separator if told.kind == "multilabel" else None
@@ -173,6 +174,7 @@ def target_columns(
         if len(sample.answer_columns) > 1 and (named := column_of_classes(train.frame, sample.answer_columns, train.column)):
             return (named,), _target_reason((named,), "its values are the sample submission's columns")
     open_to_choice = [name for name in there if name not in test_columns and train.frame[name].nunique() > 1]
+    open_to_choice = [name for name in open_to_choice if FOLD_WORDS.isdisjoint(words(name))] or open_to_choice
     marks = [name for name in open_to_choice if set(train.frame[name].str.strip()) <= {"0", "1", "0.0", "1.0"}]
     if sample is not None and len(marks) > 1 and (cells := _cells_of(sample)) and cells <= set(marks):
         return tuple(marks), _target_reason(
@@ -207,6 +209,8 @@ def target_columns(
 def _column_of_sample_values(frame: pd.DataFrame, names: Sequence[str], sample: Sample) -> str | None:
     """The one column whose values the sample submission is filled with; None where several or no columns fit."""
     cells = {part for cell in _cells_of(sample) for part in (cell, *cell.split())}
+    if len(cells) == 1 and all(as_number(cell) is not None for cell in cells):
+        return None  # a number in all rows holds a place
     fitting = [name for name in names if sum(value in cells for value in set(frame[name])) * 2 >= min(len(cells), frame[name].nunique())]
     numbers = len(sample.answer_columns) > 1 and any(as_number(cell) is not None for cell in cells)  # a column a class, not a name a column
     return fitting[0] if cells and not numbers and len(fitting) == 1 else None
@@ -271,8 +275,9 @@ def _as_the_sample_spells(columns: Sequence[str], sample: Sample | None) -> tupl
 
 
 def _task_of_values(
-    values: Sequence[str], column: str, listed: bool, sample: Sample | None, ask: CompetitionConfig, metric: str | None
+    train: Rows, column: str, listed: bool, sample: Sample | None, ask: CompetitionConfig, metric: str | None
 ) -> tuple[Task, str, Reason]:
+    values = train.frame[column].str.strip().tolist()
     distinct = sorted({value for value in values if value})
     filled = sum(value != "" for value in values)
     if not filled:
@@ -282,7 +287,8 @@ def _task_of_values(
             f"column {column!r}: row {values.index(broken) + 1} holds a label of several lines, {broken[:40]!r}: "
             "is a quote opened there and never closed?"
         )
-    separator = BAR if listed else separator_of(distinct)
+    one_each = train.where in (FOLDERS, NAMES)  # "red dress" is a folder, and no two labels
+    separator = BAR if listed else None if one_each else separator_of(distinct)
     if ask.task == "auto" and (odd := odd_among_numbers(distinct, filled)):
         raise CompetitionError(
             f"column {column!r} holds numbers, but for {examples(odd)} (row {values.index(odd[0]) + 1}): mend or empty these cells; "

@@ -10,7 +10,7 @@ from competition.contest import Reason
 from competition.detect_labels import Candidate, Rows, folder_rows, missing_images, short_ids
 from competition.detect_sample import Sample
 from competition.errors import CompetitionError, examples
-from competition.image_index import ImageIndex, role_of_file
+from competition.image_index import ImageIndex, is_image, role_of_file
 from competition.text_tables import Tables
 
 
@@ -39,7 +39,10 @@ def sample_test(sample: Sample, tables: Tables, index: ImageIndex, train: Rows, 
     images = [None if is_train else path for path, is_train in zip(match.images, taken, strict=True)]
     why = f"the ids of {sample.path}"
     why += f", which number the images: {ids[0]!r} is {images[0]}" if match.by_number else ""
-    if (None in images or match.by_number) and (translated := _translated(ids, sample, tables, index, train)):
+    numbers = all(map(str.isdigit, ids))  # which may be rows of a table with the names, and names of other images
+    if (None in images or match.by_number or numbers) and (
+        translated := _translated(ids, sample, tables, index, train, with_endings=None not in images)
+    ):
         images, table = translated
         why = f"the ids of {sample.path}, whose images {table} names"
     missing = [identifier for identifier, path in zip(ids, images, strict=True) if path is None]
@@ -103,8 +106,11 @@ def _test_folders(paths: Sequence[str], train: Rows) -> Rows | None:
     return rows
 
 
-def _translated(ids: Sequence[str], sample: Sample, tables: Tables, index: ImageIndex, train: Rows) -> tuple[list[str | None], str] | None:
-    """Images of ids that are no file names, from a table that holds these ids in one column and file names in another.
+def _translated(
+    ids: Sequence[str], sample: Sample, tables: Tables, index: ImageIndex, train: Rows, with_endings: bool
+) -> tuple[list[str | None], str] | None:
+    """Images of ids that are no file names, from a table that holds these ids in one column and file names in another. with_endings: as
+    only file names are written.
 
     Raises: CompetitionError where the only such table has several files for an id.
     """
@@ -118,7 +124,7 @@ def _translated(ids: Sequence[str], sample: Sample, tables: Tables, index: Image
             if not wanted <= set(named):
                 continue
             for name in frame.columns:
-                if name == id_column or index.share(frame[name].tolist()) <= 0.9:
+                if name == id_column or (with_endings and not all(map(is_image, frame[name]))) or index.share(frame[name].tolist()) <= 0.9:
                     continue
                 repeats = named[named.isin(wanted) & named.duplicated()]
                 if len(repeats):

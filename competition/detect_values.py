@@ -21,6 +21,7 @@ ORDINAL_METRIC = "qwk"  # says of whole numbers that they are grades
 NEGATIVE = frozenset(["0", "0.0", "false", "no", "n", "none", "negative", "neg", "normal", "healthy", "benign", "absent", "real"])
 POSITIVE = frozenset(["1", "1.0", "true", "yes", "y", "positive", "pos", "abnormal", "malignant", "present", "fake"])
 SEPARATORS = " ,;|"
+JOINING_WORDS = frozenset(["of", "and", "the", "in", "on", "with"])  # "ace of clubs" is one name
 MOST_ODD, FEWEST_NUMBERS = 0.05, 3  # of different values; with more, or among fewer, what is no number is a class
 DECIMAL_COMMA, THOUSANDS = re.compile(r"-?\d+,\d+"), re.compile(r"-?\d{1,3}(,\d{3})*")
 OFTEN_REUSED = 2  # lists of labels reuse few words: at most one word for so many different cells
@@ -109,6 +110,8 @@ def separator_of(distinct: Sequence[str]) -> str | None:
             continue
         alone = {parts[0] for parts in lists if len(parts) == 1}
         known = {part for parts in lists for part in parts}
+        if separator == " " and not JOINING_WORDS.isdisjoint(known):
+            continue
         if all(re.fullmatch(r"-?\d+", part) for part in known):
             return separator
         if len(known) * OFTEN_REUSED <= len(distinct) or (alone and sum(alone.issuperset(parts) for parts in several) * 2 >= len(several)):

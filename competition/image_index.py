@@ -48,6 +48,7 @@ BESIDE_WORDS = frozenset(
 )
 BESIDE_NAMES = frozenset(["labels", "gt", "groundtruth", "ground_truth", "ground-truth"])  # whole names: label_1 is a class
 NEGATIONS = frozenset(["no", "non", "not", "without", "with", "un"])  # with_mask and without_mask are classes
+NEGATED = re.compile(rf"(no|non|without)({'|'.join(sorted(BESIDE_WORDS))})$", re.IGNORECASE)
 MARK_OF_BESIDE = re.compile(rf"[\W_]*({'|'.join(sorted(BESIDE_WORDS))}|seg|label)$", re.IGNORECASE)
 NUMBER = re.compile(r"[0-9]+")
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -215,36 +216,45 @@ class ImageIndex:
         columns = [name for name in columns if name]
         for loose in (False, True):
             shares = {name: self.share(frame[name].tolist(), loose) for name in columns}
-            best = max(shares, key=lambda name: shares[name], default=None)
+            best = max(shares, key=lambda name: (shares[name], self._of_no_others(frame[name].tolist())), default=None)
             if best is not None and shares[best] >= LEAST_SHARE:
-                return best, shares[best]
+                alike = [name for name in columns if shares[name] == shares[best]]
+                return next((name for name in alike if _are_files_of_rows(frame[name], frame[best])), best), shares[best]
         return None
 
     def column_of_numbers(self, frame: pd.DataFrame, columns: Iterable[str]) -> str | None:
         """The column of whole numbers, none of them twice, that are the numbers in the names of nearly all images of a group."""
         return next((name for name in columns if frame[name].is_unique and self._are_numbers(frame[name].tolist())), None)
 
+    def _of_no_others(self, ids: Sequence[str]) -> bool:
+        """Whether ids are images that are no masks and the like."""
+        some = _spread(ids)[:SPELLED_IDS]
+        own = [group for group in self.groups.values() if not group.beside]
+        return any(self._found(some, spelling, own) for spelling in self._spellings(some, False))
+
     def match(self, ids: Sequence[str], role: Role | None) -> Match:
         """The image of each id, from groups of the role first (val counts as train), then from those without one; from all where
         none of the role has any.
 
-        Ids are taken as the spelling that fits most of some of them; what it leaves open, the other strict spellings are asked for.
+        Ids are taken as the spelling that fits most of some of them, in groups of the role if there are any; what it leaves open, the
+        other strict spellings are asked for.
         Where no name is like an id, ids may be the numbers in names.
         """
         looked_at = _spread(ids)
-        best, spelling = 0, Spelling(1, True)
+        its_own = [group for group in self.groups.values() if group.role == role or (role, group.role) == ("train", "val")]
+        best, spelling = (0, 0), Spelling(1, True)  # found in groups of the role, and in any
         spellings = []
         for loose in (False, True):
             for tried in self._spellings(looked_at, loose):
-                found = self._found(looked_at, tried)
+                found = self._found(looked_at, tried, its_own), self._found(looked_at, tried)
                 spellings += [] if loose else [tried]
                 if found > best:
                     best, spelling = found, tried
-                if best == len(looked_at):
+                if best[not its_own] == len(looked_at):
                     break
-            if best >= LEAST_SHARE * len(looked_at):
+            if best[not its_own] >= LEAST_SHARE * len(looked_at):
                 break
-        by_number = not best and self._are_numbers(ids)
+        by_number = not any(best) and self._are_numbers(ids)
         spelling = BY_NUMBER if by_number else spelling
         ranked = self._ranked(looked_at, spelling, role)
         images: list[str | None] = [None] * len(ids)
@@ -298,9 +308,9 @@ class ImageIndex:
             key=lambda group: (group.role != role, group.role is not None, group.beside, -hits[group.folder]),
         )
 
-    def _found(self, ids: Sequence[str], spelling: Spelling) -> int:
-        """How many of the ids are images in any group."""
-        tables = [group.by(spelling) for group in self.groups.values()]
+    def _found(self, ids: Sequence[str], spelling: Spelling, groups: Iterable[Group] | None = None) -> int:
+        """How many of the ids are images in any of the groups; of all, where none are given."""
+        tables = [group.by(spelling) for group in (self.groups.values() if groups is None else groups)]
         return sum(any(value in table for table in tables) for value in spelling.of_ids(ids))
 
     def _are_numbers(self, ids: Sequence[str]) -> bool:
@@ -344,18 +354,28 @@ def _folders_beside(folders: Sequence[tuple[str, list[str]]]) -> frozenset[str]:
     """Names of folders that hold masks, thumbnails and the like of images that lie elsewhere under the same names."""
     parts = {part for folder, _ in folders for part in folder.split("/")}
     named = {part for part in parts if not BESIDE_WORDS.isdisjoint(words(part)) or part.lower() in BESIDE_NAMES}
-    if not named or any(not NEGATIONS.isdisjoint(words(part)) for part in named):
+    if not named or any(not NEGATIONS.isdisjoint(words(part)) for part in named) or any(map(NEGATED.match, parts)):
         return frozenset()
+    siblings: dict[str, set[str]] = {}  # by a named one: those beside it that are not
+    for folder, _ in folders:
+        above, _, part = folder.rstrip("/").rpartition("/")
+        if part in named:
+            siblings[part] = (
+                siblings.get(part, set())
+                | {other.rstrip("/").rpartition("/")[2] for other, _ in folders if other.rstrip("/").rpartition("/")[0] == above} - named
+            )
     own: set[str] = set()
     of_others: dict[str, list[str]] = {part: [] for part in named}
     for folder, paths in folders:
         stems = [without_suffix(path[len(folder) :]) for path in paths]
         part = next((part for part in folder.split("/") if part in named), None)
+        if part is not None and len(siblings.get(part, ())) > 1 and all(map(str.isdigit, stems)):
+            stems = []  # thumbs_up beside fist and palm: numbers that each of them has tell nothing
         if part is None:
             own.update(stems)
         else:
             of_others[part] += [MARK_OF_BESIDE.sub("", stem) for stem in stems]
-    return frozenset(part for part, stems in of_others.items() if sum(stem in own for stem in stems) >= LEAST_SHARE * len(stems))
+    return frozenset(part for part, stems in of_others.items() if stems and sum(stem in own for stem in stems) >= LEAST_SHARE * len(stems))
 
 
 def _spread(ids: Sequence[str]) -> list[str]:
@@ -368,6 +388,13 @@ def _clean(identifier: str) -> str:
     if "://" in name:
         name = name.partition("://")[2].partition("?")[0]
     return name.replace("\\", "/").removeprefix("./").strip("/")
+
+
+def _are_files_of_rows(files: pd.Series, numbers: pd.Series) -> bool:
+    """Whether one column has file names, and another the numbers of its rows: 3 may be 17.jpg, though there is a 3.jpg."""
+    some = list(zip(_spread(files.tolist()), map(_clean, _spread(numbers.tolist())), strict=True))
+    stems = [without_suffix(file.rpartition("/")[2]) for file, _ in some]
+    return all(is_image(file) and number.isdecimal() for file, number in some) and stems != [number for _, number in some]
 
 
 def _composed(name: str) -> str:
