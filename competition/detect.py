@@ -199,9 +199,9 @@ def _training_rows(candidates, tables: Tables, index: ImageIndex, sample: Sample
                     f"{candidate.path}: there is no column {ask.id_column!r}, its columns are {examples(candidate.frame.columns, 12)}"
                 )
             rows, notes, lacking = table_rows(candidate, index, "train")
-            if ask.labels == "auto" and (joined := _with_train_folders(rows, index)):
+            if joined := _with_train_folders(rows, index):
                 why = f"{reason.why}; it is of the validation images alone, and names the folders of the training images"
-                return joined, Reason("labels", FOLDERS, why), notes
+                return joined, Reason("labels", f"{rows.where} and folders", why), notes
             return rows, replace(reason, why=f"{reason.why}; {lacking}", sure=False) if lacking else reason, notes
     in_test = set(index.match(sample.ids, "test").images) if sample else set()
     paths = index.of_role("train", "val") or index.of_role(None)
@@ -287,7 +287,8 @@ def _with_train_folders(rows: Rows, index: ImageIndex) -> Rows | None:
     if folders is None or named is None:
         return None
     label = rows.frame[named].str.strip().reset_index(drop=True)
-    return together([folders, Rows(FOLDERS, None, pd.DataFrame({"label": label}, dtype="str"), rows.ids, rows.images)])
+    of_table = Rows(rows.where, None, pd.DataFrame({"label": label}, dtype="str"), rows.ids, rows.images)
+    return replace(together([folders, of_table]), where=rows.where)
 
 
 def _refuse_passing_over(tables: Tables, sample: Sample | None, rows: Rows, index: ImageIndex) -> None:

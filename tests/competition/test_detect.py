@@ -16,6 +16,7 @@ from competition.metrics import METRICS, check_metric
 from competition.show import toml_text
 from tests.layouts import CYCLE, LAYOUTS, SPECIES, Layout, Tree, archive, csv, picture, pictures, put, usual
 from tests.miniatures import MINIATURES, NOT_UNDERSTOOD, bone_age
+from tests.readings import READINGS
 
 
 def ask(source: Path, **override: object) -> Competition:
@@ -36,14 +37,14 @@ def test_what_is_detected(layout: Layout, tmp_path: Path) -> None:
     assert found.name == "contest"
 
 
-@pytest.fixture(params=[*LAYOUTS, *MINIATURES])
+@pytest.fixture(params=[*LAYOUTS, *MINIATURES, *READINGS])
 def tree(request: pytest.FixtureRequest) -> Tree:
-    return {**LAYOUTS, **MINIATURES}[request.param].tree()
+    return {**LAYOUTS, **MINIATURES, **READINGS}[request.param].tree()
 
 
-@pytest.mark.parametrize("name", MINIATURES)
+@pytest.mark.parametrize("name", [*MINIATURES, *READINGS])
 def test_miniatures_of_real_competitions(name: str, tmp_path: Path) -> None:
-    wanted = MINIATURES[name]
+    wanted = {**MINIATURES, **READINGS}[name]
     found = ask(put(tmp_path / "contest", wanted.tree()))
     assert (found.task.kind, found.submission.answer, len(found.task.classes)) == (wanted.task, wanted.answer, wanted.classes)
     assert (len(found.train), found.train["id"].iloc[0]) == wanted.train
