@@ -153,11 +153,12 @@ def _fit_of_sample(candidate: Candidate, sample: Sample) -> str:
 
 
 def column_of_classes(frame: pd.DataFrame, classes: Sequence[str], id_column: str | None) -> str | None:
-    """The column all of whose values are among the classes."""
-    wanted = set(classes)
-    for name in frame.columns:
-        if name != id_column and frame[name].iloc[0].strip() in wanted and set(frame[name].str.strip()) - {""} <= wanted:
-            return name
+    """The column all of whose values are among the classes; where there is none, but for capitals."""
+    for same in (str.strip, lambda cell: cell.strip().casefold()):
+        wanted = set(map(same, classes))
+        for name in frame.columns:
+            if name != id_column and same(frame[name].iloc[0]) in wanted and set(map(same, frame[name].unique())) - {""} <= wanted:
+                return name
     return None
 
 

@@ -50,7 +50,7 @@ def find_submission(
     if guess.value not in ANSWERS[task.kind]:
         raise CompetitionError(f"answer {guess.value!r} is impossible for a {task.kind} task: it takes {', '.join(ANSWERS[task.kind])}")
     answer: Answer = next(known for known in get_args(Answer) if known == guess.value)
-    reason = Reason("answer", answer, guess.why, guess.sure)
+    reason = Reason("answer", answer, guess.why + (f"; it is that of {task.classes[1]!r}" if answer == "probability" else ""), guess.sure)
     if sample is None:
         columns = (
             task.classes

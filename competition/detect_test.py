@@ -37,7 +37,7 @@ def sample_test(sample: Sample, tables: Tables, index: ImageIndex, train: Rows, 
     if all(taken) and len(ids) < len(known) and not index.of_role("test"):
         taken = [False] * len(ids)  # one table of all images: what the sample asks for is no training row
     images = [None if is_train else path for path, is_train in zip(match.images, taken, strict=True)]
-    why = f"the ids of {sample.path}"
+    why, sure = f"the ids of {sample.path}", True
     why += f", which number the images: {ids[0]!r} is {images[0]}" if match.by_number else ""
     numbers = all(map(str.isdigit, ids))  # which may be rows of a table with the names, and names of other images
     if (None in images or match.by_number or numbers) and (
@@ -45,6 +45,9 @@ def sample_test(sample: Sample, tables: Tables, index: ImageIndex, train: Rows, 
     ):
         images, table = translated
         why = f"the ids of {sample.path}, whose images {table} names"
+    if not any(images) and (placed := _by_place(ids, sample, tables, index, train)):
+        images, table = placed
+        why, sure = f"the ids of {sample.path} count the rows of {table}", False
     missing = [identifier for identifier, path in zip(ids, images, strict=True) if path is None]
     if missing and sum(taken):
         raise CompetitionError(
@@ -58,7 +61,20 @@ def sample_test(sample: Sample, tables: Tables, index: ImageIndex, train: Rows, 
     spare = len(set(test_folder) - set(found))
     notes = (f"{spare:,} images of the test folder are not in {sample.path}: they are left out",) if spare else ()
     labelled = _test_folders(found, train)
-    return AnswerRows(ids, found, Reason("test", f"{len(ids):,} images", why), labelled, notes)
+    return AnswerRows(ids, found, Reason("test", f"{len(ids):,} images", why, sure), labelled, notes)
+
+
+def _by_place(ids: Sequence[str], sample: Sample, tables: Tables, index: ImageIndex, train: Rows) -> tuple[list[str | None], str] | None:
+    """Images of ids that count the rows of a table, from 0 or from 1: the only other one that has as many rows, each of an image."""
+    counts = [list(map(str, range(first, first + len(ids)))) for first in (0, 1)]
+    fitting = []
+    for path, table in tables.of.items() if list(ids) in counts else ():
+        if path in (sample.path, train.where) or len(table.frame) != len(ids):
+            continue
+        if column := index.column_of_ids(table.frame, table.frame.columns):
+            match = index.match(table.frame[column[0]].str.strip().tolist(), "test")
+            fitting += [(match.images, path)] if not match.missing else []
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def found_test(candidates: Sequence[Candidate], index: ImageIndex, train: Rows, where: str) -> AnswerRows:

@@ -157,6 +157,35 @@ READINGS: dict[str, Miniature] = {
         },
         *("multiclass", "probabilities", 3, (12, "a00"), (6, "b00")),
     ),
+    "classes in small letters, columns in capitals": Miniature(
+        lambda: {
+            **BOTH,
+            "train.csv": csv(
+                "image_id,dx,age", [f"{name},{('mel', 'nv', 'bcc')[row % 3]},{50 + row % 3}" for row, name in enumerate(TRAIN)]
+            ),
+            **sample("image_id,MEL,NV,BCC", TEST, "0,0,0"),
+        },
+        *("multiclass", "probabilities", 3, (12, "a00"), (6, "b00")),
+    ),
+    "ids that count the rows of test.csv": Miniature(
+        lambda: {
+            **BOTH,
+            "train.csv": csv("file,label", [f"{name}.jpg,{label}" for name, label in zip(TRAIN, LABELS, strict=True)]),
+            "test.csv": csv("file", [f"{name}.jpg" for name in TEST]),
+            **sample("Id,label", map(str, range(6)), "cat"),
+        },
+        *("multiclass", "label", 3, (12, "a00.jpg"), (6, "0")),
+    ),
+    "labels with a plus between": Miniature(
+        lambda: {
+            **BOTH,
+            "train.csv": csv(
+                "id,labels", [f"{name},{('rust', 'rust+scab', 'scab', 'mould+rust', 'mould')[row % 5]}" for row, name in enumerate(TRAIN)]
+            ),
+            **sample("id,mould,rust,scab", TEST, "0.5,0.5,0.5"),
+        },
+        *("multilabel", "probabilities", 3, (12, "a00"), (6, "b00")),
+    ),
     "a sample by a name of its own": Miniature(
         lambda: {
             **BOTH,
