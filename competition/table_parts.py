@@ -8,6 +8,7 @@ import pandas as pd
 from competition.errors import examples
 from competition.image_index import ROLE_WORDS, WORD, role_of_file
 
+SUBMISSION = "submission"
 PARTS_OF_NAMES = frozenset(["part", "fold", "split", "batch", "chunk", "shard"])
 
 
@@ -15,7 +16,7 @@ def parts_joined(frames: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataF
     """The frames with parts as one, under the path of the first; and a note on each that was joined.
 
     Parts have the same columns, paths that differ in numbers alone (or in train and val), and a column whose values name each row of
-    all of them once: versions of one table, that name the same rows again, are no parts.
+    all of them once: versions of one table, that name the same rows again, are no parts, nor are samples of two stages.
     """
     together: dict[tuple[str, ...], list[str]] = {}
     for path, frame in frames.items():
@@ -24,7 +25,7 @@ def parts_joined(frames: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataF
     for paths in together.values():
         paths.sort(key=lambda path: role_of_file(path) == "val")  # what is for training comes first
         whole = pd.concat([frames[path] for path in paths], ignore_index=True) if len(paths) > 1 else frames[paths[0]]
-        if len(paths) == 1 or not any(name and whole[name].is_unique for name in whole.columns):
+        if len(paths) == 1 or SUBMISSION in paths[0].lower() or not any(name and whole[name].is_unique for name in whole.columns):
             continue
         notes.append(f"{examples(paths)} are taken together: parts of one table, of {len(whole):,} rows")
         left[paths[0]] = whole
