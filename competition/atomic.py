@@ -6,9 +6,11 @@ import math
 import os
 import platform
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from errno import EIO
+from hashlib import sha256
 from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,18 @@ from competition.shortage import FULL, SHUT, NotWritten, number_of
 if TYPE_CHECKING:
     import numpy as np
 
-HOST = re.sub(r"\W", "_", platform.node())
+LEFT_SECONDS = 86_400.0  # after which a half-written file of another machine is one that was killed
+
+
+def _machine() -> str:
+    """What tells machines, and containers on one, apart: their numbers of processes are their own."""
+    told = [platform.node()]
+    with suppress(OSError):
+        told += [Path("/proc/sys/kernel/random/boot_id").read_text().strip(), str(Path("/proc/self/ns/pid").readlink())]
+    return f"{re.sub(r'[^A-Za-z0-9_]', '_', told[0])}_{sha256(' '.join(told).encode()).hexdigest()[:8]}"
+
+
+HOST = _machine()
 
 
 @contextmanager
@@ -36,7 +49,7 @@ def replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
         part.touch(exist_ok=False)  # never through a link that somebody put there
         yield part
-        with part.open("rb") as written:
+        with part.open("r+b") as written:  # Windows syncs what may be written to
             os.fsync(written.fileno())
         part.replace(path)
         sync_directory(path.parent)
@@ -50,11 +63,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _sweep(path: Path) -> None:
-    """Removes what a killed process of this machine left half-written beside `path`."""
-    for part in path.parent.glob(f".{glob.escape(path.name)}.{HOST}.*.part"):
-        writer = part.name.split(".")[-3]
-        if not (writer.isdigit() and psutil.pid_exists(int(writer))):
-            part.unlink(missing_ok=True)
+    """Removes what a killed process left half-written beside `path`: one of this machine, or of another a day ago."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        *_, host, writer, _, _ = part.name.split(".")
+        with suppress(FileNotFoundError):
+            if host == HOST:
+                lives = writer.isdigit() and psutil.pid_exists(int(writer))
+            else:
+                lives = time.time() - part.stat().st_mtime < LEFT_SECONDS
+            if not lives:
+                part.unlink()
 
 
 def sync_directory(directory: Path) -> None:

@@ -106,7 +106,7 @@ def fit_decision(competition: Competition, oof: pd.DataFrame, truth: np.ndarray,
 
 def score_answers(competition: Competition, truth: np.ndarray, moved: np.ndarray) -> float:
     """The metric of what would be submitted: in a list of labels at least one, unless training rows go without too."""
-    if competition.submission.answer == "labels":
+    if competition.submission.answer == "labels" and not METRICS[competition.metric].places:  # rankings are written as they are
         moved = decide(moved, competition.task, at_least_one=not competition.may_be_empty).astype(np.float64)
     return score(competition.metric, truth, moved, competition.task)
 

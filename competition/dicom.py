@@ -28,7 +28,7 @@ def read_dicom(content: bytes, key: str) -> np.ndarray:
     """
     try:
         import pydicom
-        from pydicom.pixels import apply_modality_lut, apply_voi_lut, convert_color_space
+        from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
     except ImportError:
         raise CompetitionError(f"image {key!r}: DICOM files need the package pydicom: pip install 'podium[dicom]'") from None
     try:
@@ -40,11 +40,12 @@ def read_dicom(content: bytes, key: str) -> np.ndarray:
             colour = int(dataset.get("SamplesPerPixel", 1)) == 3
             if stored.ndim == 3 + colour:
                 stored = stored[len(stored) // 2]
-            if colour:
-                return as_image(convert_color_space(stored, kind, "RGB") if kind.startswith("YBR") else stored, key)
+            if colour or kind == "PALETTE COLOR":
+                return as_image(stored if colour else apply_color_lut(stored, dataset), key)  # pydicom has made RGB of YBR
             values = apply_modality_lut(stored, dataset).astype(np.float64)
-            seen = apply_voi_lut(values if "WindowWidth" in dataset else stored, dataset, index=0)
-            if "WindowWidth" in dataset:
+            windowed = None not in (dataset.get("WindowWidth"), dataset.get("WindowCenter"))  # they may be there, and empty
+            seen = apply_voi_lut(values if windowed else stored, dataset, index=0)
+            if windowed:
                 low, high = (float(end) for end in apply_voi_lut(np.array([-WIDEST, WIDEST]), dataset, index=0))
             else:
                 low, high = float(seen.min()), float(seen.max())

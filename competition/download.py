@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from competition.ask_kaggle import Watch, ask
 from competition.atomic import sync_directory
 from competition.console import progress, say
@@ -40,6 +42,18 @@ def download(named: str, into: Path, stalled_seconds: float = STALLED_SECONDS) -
     have = _as_it_is(place)
     part = into / f".{slug}.download" / place.name
     part.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(part.parent / ".lock", timeout=0):
+            _fetch_whole(slug, part, place, have, stalled_seconds)
+    except Timeout:
+        raise CompetitionError(f"{part.parent}: another process is downloading {slug} there; wait for it") from None
+    shutil.rmtree(part.parent, ignore_errors=True)
+    say(f"python -m competition use {place}")
+    return place
+
+
+def _fetch_whole(slug: str, part: Path, place: Path, have: dict[str, float] | None, stalled_seconds: float) -> None:
+    """Puts what was fetched to `part`, tested, into its place; where that holds the same already, it stays."""
     for left in reversed(range(TRIES)):
         came = _fetch(slug, part, have, stalled_seconds, last=not left)
         if came and came["same"]:
@@ -54,9 +68,6 @@ def download(named: str, into: Path, stalled_seconds: float = STALLED_SECONDS) -
             if not left:
                 raise CompetitionError(explained("damaged download", slug, what=damage))
             say(f"{place.name} came damaged ({damage}): once more from its beginning")
-    shutil.rmtree(part.parent, ignore_errors=True)
-    say(f"python -m competition use {place}")
-    return place
 
 
 def _fetch(slug: str, part: Path, have: dict[str, float] | None, stalled_seconds: float, last: bool) -> dict[str, Any] | None:
@@ -114,7 +125,7 @@ def _as_it_is(place: Path) -> dict[str, float] | None:
 
 
 def _put(part: Path, place: Path, time: float) -> None:
-    with part.open("rb") as written:
+    with part.open("r+b") as written:
         os.fsync(written.fileno())
     if time:
         os.utime(part, (time, time))  # so that the next call sees whether Kaggle has a newer one

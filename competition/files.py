@@ -17,7 +17,9 @@ from competition.spans import FileSpan
 
 USUAL = (".jpg", ".jpeg", ".png", ".tif", ".csv")  # no part of an archive ends so
 JUNK_NAMES = ("Thumbs.db", "thumbs.db", "desktop.ini", "Desktop.ini")  # besides __MACOSX and whatever is hidden (.DS_Store, ._x)
-OUR_MARKS = ({"ledger.csv"}, {"config.toml", "folds.csv"})  # of runs/ and of a run, for who works inside the competition's directory
+# of runs/, of an audit and of a run, and of the cache: for who works inside the competition's directory
+OUR_MARKS = ({"ledger.csv"}, {"duplicates.csv", "duplicates-pairs.csv"}, {"config.toml", "folds.csv"})
+OUR_CACHE = re.compile(r"(\d+px-\d+ch|folds|symmetry)-[0-9a-f]{16}\.(npy|json)")
 PART = re.compile(r"\.(zip|7z|tar|tgz|tar\.gz)\.\d{2,3}$|\.z\d\d$|\.rar$", re.IGNORECASE)  # what is no archive that could be opened alone
 HIGHEST_NESTING = 3  # an archive in an archive in an archive; deeper is no competition
 
@@ -153,7 +155,7 @@ def _folders(names: Iterable[str]) -> Iterator[str]:
 
 
 def _walk(root: Path) -> Iterator[str]:
-    """Files under the root, folder by folder in alphabetical order; links are followed, once each. Our own runs are passed over."""
+    """Files under the root, folder by folder in alphabetical order, but for our own runs and cache; links are followed, once each."""
     seen: set[str] = set()
     waiting = [""]
     while waiting:
@@ -169,7 +171,7 @@ def _walk(root: Path) -> Iterator[str]:
         except OSError as error:
             raise CompetitionError(f"{root / folder}: cannot be read: {error.strerror}") from None
         names = {entry.name for entry in entries}
-        if any(marks <= names for marks in OUR_MARKS):
+        if any(marks <= names for marks in OUR_MARKS) or any(map(OUR_CACHE.fullmatch, names)):
             continue
         for entry in entries:
             path = folder + entry.name

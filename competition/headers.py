@@ -54,7 +54,7 @@ def joined_by_number(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFra
                 and beside[NUMBER].is_unique
             ):
                 left[path] = left[path].merge(beside, on=NUMBER, how="left", suffixes=("", f" of {other}"))
-                del left[other]
+                left.pop(other, None)  # another list of images may have had it
     return left
 
 

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from threading import Thread
+from time import sleep
 from typing import Any
 
 PAGE = 100
@@ -110,6 +112,7 @@ def download(api: Any, ask: Words) -> Words:
     """The competition's zip at `part`, gone on with where a part of the same one lies there; or same: true, where `have` is what it is."""
     from kagglesdk.competitions.types.competition_api_service import ApiDownloadDataFilesRequest
 
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     with api.build_kaggle_client() as kaggle:
         request = ApiDownloadDataFilesRequest()
         request.competition_name = ask["competition"]
@@ -124,6 +127,13 @@ def download(api: Any, ask: Words) -> Words:
         tell(total_bytes=total)
         api.download_file(response, ask["part"], kaggle.http_client(), True, True)
     return {"same": False, "bytes": total, "time": since}
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process once the one that asked is gone: the next command would write to the same file."""
+    while os.getppid() == parent:
+        sleep(1)
+    os._exit(1)
 
 
 def whoami(api: Any, ask: Words) -> Words:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 CGROUP = Path("/sys/fs/cgroup")
+CPU_LIMITS = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))  # of a container: microseconds of a core, of so many
 LIMITS = {  # of a container: the file of its limit, that of its use, and what counts in it (the rest can be had back)
     "memory.max": ("memory.stat", "anon"),
     "memory/memory.limit_in_bytes": ("memory/memory.stat", "total_rss"),
@@ -27,10 +28,17 @@ ON_THIS_MACHINE = _told(1, "LOCAL_WORLD_SIZE", "MPI_LOCALNRANKS", "OMPI_COMM_WOR
 
 
 def cores() -> int:
-    """Cores for this process: those that it may run on, shared out over the processes of this machine; one for a worker."""
+    """Cores for this process: those that it may run on, as many of them as its container has the time of, shared out over the processes of
+    this machine; one for a worker."""
     if _is_worker:
         return 1
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for files in CPU_LIMITS:
+        try:
+            quota, period = (int(word) for name in files for word in (CGROUP / name).read_text().split())
+        except (OSError, ValueError):  # there is none: it is another system's, or "max"
+            continue
+        there = min(there, quota // period) if quota > 0 else there
     return max(1, there // ON_THIS_MACHINE)
 
 

@@ -218,6 +218,11 @@ def adversarial(competition: str = "", cache: Path = Path("cache"), output: Path
         say(f"training and test cannot be told apart by cheap statistics: AUC {found.auc}")
     else:
         say(f"one can tell training from test images: AUC {found.auc} (0.5: not at all, 1: always)")
+        if contest.groups is not None:
+            say(
+                f"but training images come in {contest.groups.nunique():,} groups ({contest.groups.name}): to know one of them by another "
+                "is to know training from test, so this may say no more than that the test has others"
+            )
     telling = found.telling[found.telling >= room.TELLING].head(SHOWN_STATISTICS)
     if len(telling):
         table("what tells most, alone", ["", "AUC"], [[str(name), f"{value:.3f}"] for name, value in telling.items()], right=(1,))
@@ -240,7 +245,7 @@ def shake_up(run: Annotated[Path, tyro.conf.Positional], public: float = 0.3, te
     from competition.load import load
     from folds import shake_up as room
     from folds.run import read_run
-    from folds.scores import truth_of
+    from folds.scores import as_answered, truth_of
 
     if not 0 < public < 1:
         raise FoldError(f"--public {public}: should be a share between 0 and 1")
@@ -250,6 +255,7 @@ def shake_up(run: Annotated[Path, tyro.conf.Positional], public: float = 0.3, te
     rows = test_rows or len(contest.test)
     if rows < 2:
         raise FoldError(f"{contest.name}: a test of {rows} rows has no two parts; --test-rows says how many it really has")
+    oof = as_answered(of, oof, contest)
     found = room.shake_up(contest.metric, truth_of(oof, contest), oof.to_numpy(), contest.task, rows, public, of.groups_of(oof.index))
     gap = found.spread(found.private - found.public)
     public_rows = round(public * rows)

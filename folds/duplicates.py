@@ -7,7 +7,6 @@ neighbours that both images have anyway.
 Legend: N images.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from competition.console import progress
+from competition.processes import cores
 from folds.copies import SLOW, SMALL, crop_search, cut, in_place, likeness, refined, turned, without_slow
+from folds.exact import same_pairs
 from folds.neighbours import flat, nearest, shrunk
 
 NEIGHBOURS = 16
@@ -30,6 +31,7 @@ LEAST = 0.45  # probability of a pair to be named
 UNLIKE = 0.6  # correlation of small thumbnails up to which a pair is not looked at in full: next to no copy is that unlike
 FLOOR = 3e-3  # likenesses above 0.997 are as good as 1
 MEANS, SEEN = 16, 0.88  # px; share of them that is compared: the others may lie under a caption
+OF_PICTURE = 0.5  # of the mean distance to the middle brightness, which is what a picture shows
 MOST_DIFFERENCE, OF_RIVAL = 1.5, 0.2  # grey levels; of the difference to the nearer one's eighth neighbour
 BATCH = 256
 
@@ -42,7 +44,8 @@ def find_pairs(thumbs: np.ndarray) -> pd.DataFrame:
     pairs = _compared(thumbs)
     logit = CONSTANT + sum(weight * _log_distance(pairs[name]) for name, weight in WEIGHTS.items())
     pairs = pairs.assign(probability=1 / (1 + np.exp(-logit)))
-    found = pd.concat([pairs.loc[pairs["probability"] > LEAST, columns], _hardly_different(thumbs)[columns]])
+    same = same_pairs(thumb.tobytes() for thumb in thumbs)  # of nine copies, the eighth neighbour is a copy too
+    found = pd.concat([same[columns], pairs.loc[pairs["probability"] > LEAST, columns], _hardly_different(thumbs)[columns]])
     return found.sort_values("probability", ascending=False).drop_duplicates(["a", "b"], ignore_index=True)
 
 
@@ -62,13 +65,17 @@ def _hardly_different(thumbs: np.ndarray) -> pd.DataFrame:
 
     def difference(pairs: pd.DataFrame) -> np.ndarray:
         one, other = _side_by_side(means, pairs)
-        apart = np.sort(np.abs(one - other).reshape(len(one), -1), axis=1)
-        return apart[:, : round(apart.shape[1] * SEEN)].mean(axis=1)[:, None]
+        one, other = one.reshape(len(one), -1), other.reshape(len(one), -1)
+        apart = np.abs(one - other)
+        nearly_all = np.sort(apart, axis=1)[:, : round(apart.shape[1] * SEEN)].mean(axis=1)
+        shown = np.abs(one - np.median(one, axis=1, keepdims=True)).mean(axis=1)
+        return np.column_stack([-nearly_all, apart.mean(axis=1) / np.maximum(shown, 1.0)])
 
     pairs = _candidates(thumbs, AS_IT_IS)
-    pairs["rival"] = -_in_batches("brightness", difference, pairs)[:, 0]
+    pairs[["rival", "of picture"]] = _in_batches("brightness", difference, pairs)
     rival = _eighth(pairs, len(thumbs))[pairs[["a", "b"]].to_numpy(int)].max(axis=1)
-    return pairs[(pairs["rival"] > -MOST_DIFFERENCE) & (pairs["rival"] > OF_RIVAL * rival)].assign(probability=LEAST)
+    alike = (pairs["rival"] > -MOST_DIFFERENCE) & (pairs["rival"] > OF_RIVAL * rival)
+    return pairs[alike & (pairs["of picture"] < OF_PICTURE)].assign(probability=LEAST)  # else it is no caption, but all that is shown
 
 
 def _compared(thumbs: np.ndarray) -> pd.DataFrame:
@@ -129,7 +136,7 @@ def _in_batches(what: str, compare: Callable[[pd.DataFrame], np.ndarray], pairs:
     """A row a pair, worked out on all cores."""
     batches = [pairs.iloc[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
     found = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool, progress(what, len(pairs)) as advance:
+    with ThreadPoolExecutor(cores()) as pool, progress(what, len(pairs)) as advance:
         for rows in pool.map(compare, batches):
             found.append(rows)
             advance(len(rows))

@@ -4,7 +4,6 @@ one size are read.
 Legend: N images.
 """
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
@@ -14,6 +13,7 @@ import pandas as pd
 
 from competition.console import progress
 from competition.images import FileImages, ImageSource
+from competition.processes import cores
 
 BLOCK = 1_000  # images a thread takes at once
 
@@ -41,7 +41,7 @@ def _digests(read: Callable[[str], bytes], keys: Sequence[str]) -> list[bytes]:
         return [blake2b(read(key), digest_size=16).digest() for key in keys[start : start + BLOCK]]
 
     found: list[bytes] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool, progress("reading", len(keys)) as advance:
+    with ThreadPoolExecutor(cores()) as pool, progress("reading", len(keys)) as advance:
         for digests in pool.map(some, range(0, len(keys), BLOCK)):
             found += digests
             advance(len(digests))

@@ -25,7 +25,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from competition.atomic import replacing, write_json, write_text
-from competition.config import Config
+from competition.config import Config, MachineConfig
 from competition.contest import Competition
 from competition.errors import examples
 from competition.metrics import METRICS
@@ -186,6 +186,8 @@ def open_run(config: Config, contest: Competition, fold_of: pd.Series) -> Run:
                 f"{directory}: the folds are not those that this run began with (groups have changed?), {len(moved):,} rows would move: "
                 f"{examples(moved)}; give the new run another --name"
             )
+        if read_run(directory).config != config.model_copy(update={"machine": MachineConfig()}):  # data or weights lie elsewhere now
+            write_toml(directory / "config.toml", config)
     else:
         directory.mkdir(parents=True, exist_ok=True)
         write_toml(directory / "config.toml", config)

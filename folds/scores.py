@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from competition.atomic import write_json, write_text
 from competition.contest import Competition
-from competition.decisions import fit_decision
+from competition.decisions import decided, fit_decision
 from competition.errors import examples
 from competition.metrics import THRESHOLD, areas, decide, score
 from competition.task import Task
@@ -128,6 +128,11 @@ def truth_of(table: pd.DataFrame, contest: Competition) -> np.ndarray:
     return contest.truth[place.loc[table.index]]
 
 
+def as_answered(run: Run, oof: pd.DataFrame, contest: Competition) -> pd.DataFrame:
+    """The out-of-fold table, moved as a submission of the run would be decided: by what was fitted on all of its rows, where that helps."""
+    return decided(oof, contest, fit_decision(contest, oof, truth_of(oof, contest), run.fold_of()))
+
+
 def shared_rows(oofs: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The out-of-fold tables of several runs, cut to the rows that all of them hold, in the order of the first.
 
@@ -156,7 +161,8 @@ def compare_runs(one: Run, other: Run, contest: Competition) -> tuple[Interval, 
     if shared.empty:
         raise FoldError(f"{one.directory} and {other.directory} share no held-out row: train the same folds of each")
     truth = truth_of(tables[0].loc[shared], contest)
-    first, second = (table.loc[shared].to_numpy() for table in tables)
+    answered = [as_answered(run, table, contest) for run, table in zip((one, other), tables, strict=True)]
+    first, second = (table.loc[shared].to_numpy() for table in answered)
     return gain_interval(contest.metric, truth, first, second, contest.task, one.groups_of(shared)), len(shared)
 
 

@@ -1,5 +1,7 @@
 """The scores of a run on one screen: fold by fold, together, class by class."""
 
+import math
+
 from competition.console import bar, table
 from folds.run import Run
 from folds.scores import Scores
@@ -21,7 +23,7 @@ def show_scores(run: Run, scores: Scores) -> None:
 
 def show_classes(scores: Scores) -> None:
     """Prints the classes that are found least."""
-    weakest = sorted(scores.per_class.items(), key=lambda item: item[1].found)[:SHOWN_CLASSES]
+    weakest = sorted(scores.per_class.items(), key=lambda item: (math.isnan(item[1].found), item[1].found))[:SHOWN_CLASSES]
     header = [
         f"classes, of {len(scores.per_class)} the least found first",
         "rows",

@@ -1,7 +1,6 @@
 """Several folds at once, a process each: one log a fold, one display, and a fold that fails does not take the others along."""
 
 import math
-import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from competition.processes import LAUNCHED
 from competition.shortage import disk_of, is_full
 from competition.stop import PART
 from folds.run import Run
+
+KILLED = 9  # SIGKILL
 
 LOG = "train.log"
 SMALL_PX = 64
@@ -120,7 +121,7 @@ def _started(script: Path, run: Run, fold: int, lanes: Lanes, seconds: float, gp
 
 def why_ended(code: int, log: Path) -> str:
     """Why a fold's process ended so: its log tells, but for what kept it from saying anything."""
-    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+    if code in (-KILLED, 128 + KILLED):  # by number: Windows has no such name
         return (
             "it was killed, as systems do where memory runs out; fewer at once (--machine.parallel-folds) or --machine.workers 0 take less"
         )

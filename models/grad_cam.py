@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
+LOOKED_AT = 40  # grids, the last ones
 FEWEST = 3  # positions a side: a coarser grid tells little
 MOST_PREFIX = 8  # tokens before those of the image (class, registers)
 
@@ -20,38 +21,47 @@ def grad_cam(network: nn.Module, given: Sequence[torch.Tensor], wanted: Callable
     number that is explained (N). Of a position's channels those count, weighted, that raise it: weights are its mean gradients.
 
     Source: Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization". The grid is the last
-    with at least 3 positions a side, in the order in which the network computes.
+    with at least 3 positions a side, in the order in which the network computes, that the outputs still depend on: after the last
+    attention, a class token no longer hears the others.
     """
-    place = _last_grid(network, [part[:1] for part in given])
-    if place is None:
+    places = _grids(network, [part[:1] for part in given])[-LOOKED_AT:]
+    if not places:
         return None
-    seen: list[torch.Tensor] = []
+    seen: dict[str, torch.Tensor] = {}
+    square = given[0].shape[2] == given[0].shape[3]
 
-    def keep(module: nn.Module, inputs: object, output: torch.Tensor) -> None:
-        seen[:] = [output]
+    def keep(place: str) -> Callable[[nn.Module, object, torch.Tensor], None]:
+        def hook(module: nn.Module, inputs: object, output: torch.Tensor) -> None:
+            seen[place] = output
 
-    hook = network.get_submodule(place).register_forward_hook(keep)
+        return hook
+
+    hooks = [network.get_submodule(place).register_forward_hook(keep(place)) for place in dict.fromkeys(places)]
     try:
         with torch.enable_grad():
             total = wanted(network(given[0].detach().requires_grad_(), *given[1:])).sum()
-            (slopes,) = torch.autograd.grad(total, seen)
+            outputs = [seen[place] for place in places]
+            slopes = torch.autograd.grad(total, outputs, allow_unused=True)
     finally:
-        hook.remove()
-    values, slopes = _as_grid(seen[0].detach()), _as_grid(slopes)
-    if values is None or slopes is None:
-        return None
-    heat = (values * slopes.mean((2, 3), keepdim=True)).sum(1).relu().float()
-    return heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-12)
+        for hook in hooks:
+            hook.remove()
+    for output, slope in zip(outputs[::-1], slopes[::-1], strict=True):
+        values = _as_grid(output.detach(), square)
+        tells = None if slope is None else _as_grid(slope, square)
+        if values is not None and tells is not None and tells.any():
+            heat = (values * tells.mean((2, 3), keepdim=True)).sum(1).relu().float()
+            return heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-12)
+    return None
 
 
-def _last_grid(network: nn.Module, one: Sequence[torch.Tensor]) -> str | None:
-    """The name of the module whose output is the last grid; None where no output is one."""
+def _grids(network: nn.Module, one: Sequence[torch.Tensor]) -> list[str]:
+    """The names of the modules whose outputs are grids, in the order in which the network computes."""
     found: list[str] = []
 
     def look(name: str) -> Callable[[nn.Module, object, object], None]:
         def hook(module: nn.Module, inputs: object, output: object) -> None:
             if isinstance(output, torch.Tensor) and output.is_floating_point():
-                grid = _as_grid(output)
+                grid = _as_grid(output, one[0].shape[2] == one[0].shape[3])
                 if grid is not None and min(grid.shape[2:]) >= FEWEST:
                     found.append(name)
 
@@ -64,14 +74,16 @@ def _last_grid(network: nn.Module, one: Sequence[torch.Tensor]) -> str | None:
     finally:
         for hook in hooks:
             hook.remove()
-    return found[-1] if found else None
+    return found
 
 
-def _as_grid(output: torch.Tensor) -> torch.Tensor | None:
-    """N x C x H x W of an output that is that, N x H x W x C, or N x T x C with tokens of a square; None of any other."""
+def _as_grid(output: torch.Tensor, square: bool) -> torch.Tensor | None:
+    """N x C x H x W of an output that is that, N x H x W x C, or N x T x C with tokens of a square; None of any other, such as the heads of
+    an attention. square: whether images are."""
     if output.ndim == 4:
-        channels_last = output.shape[1] == output.shape[2] != output.shape[3]
-        return output.permute(0, 3, 1, 2) if channels_last else output
+        if output.shape[1] == output.shape[2] != output.shape[3]:
+            return output.permute(0, 3, 1, 2)
+        return output if output.shape[2] == output.shape[3] or not square else None
     if output.ndim != 3:
         return None
     side = math.isqrt(output.shape[1])

@@ -24,7 +24,7 @@ def label_by_label(evidence: Evidence) -> list[Block]:
         precision, recall, f1 = hits / given, hits / wanted, 2 * hits / (given + wanted)
     places = np.arange(len(task.classes))
     if len(places) > MOST_LABELS:
-        places = np.sort(np.argsort(np.nan_to_num(f1, nan=-1.0), kind="stable")[:MOST_LABELS])
+        places = np.sort(np.argsort(np.nan_to_num(f1, nan=2.0), kind="stable")[:MOST_LABELS])
     used = evidence.decision.values if evidence.decision else {}
     rows = []
     for place in places:

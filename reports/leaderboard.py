@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from competition.errors import choose
+from competition.errors import choose, examples
 from competition.metrics import METRICS
 from folds.run import read_table
 from folds.scores import read_ledger
@@ -49,11 +49,19 @@ def write_leaderboard(competition: str, runs: Path, output: Path | None = None) 
 
 
 def submissions(directory: Path) -> list[dict[str, Any]]:
-    """What the JSON files beside the competition's submissions say, the newest first; those that are no such file are passed over."""
+    """What the JSON files beside the competition's submissions say, the newest first; those that are no such file are passed over.
+
+    Raises: ReportError for a file that is no JSON, or a score that is no number: they may have been written by hand.
+    """
     found = []
     for path in sorted((directory / "submissions").glob("*.json"), reverse=True):
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ReportError(f"{path}: is no JSON: {error}") from None
         if isinstance(facts, dict) and {"runs", "blend", "cv", "time"} <= facts.keys():
+            if wrong := [name for name in ("cv", "public", "private") if isinstance(facts.get(name), str)]:
+                raise ReportError(f"{path}: {examples(wrong)} should be numbers, without quotes")
             found.append({**facts, "file": path.with_suffix(".csv").name})
     return found
 

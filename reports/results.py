@@ -58,7 +58,7 @@ def class_by_class(evidence: Evidence) -> list[Block]:
     precision, recall, f1, support = (np.asarray(part) for part in parts)
     guessed = np.bincount(chosen, minlength=len(places))
     if len(places) > MOST_CLASSES:
-        places = np.sort(np.argsort(np.nan_to_num(f1, nan=-1.0), kind="stable")[:MOST_CLASSES])
+        places = np.sort(np.argsort(np.nan_to_num(f1, nan=2.0), kind="stable")[:MOST_CLASSES])
     rows = []
     for place in places:
         name = task.classes[place]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from competition.contest import Competition
 from competition.errors import examples
-from competition.metrics import decide
+from competition.metrics import METRICS, decide
 from submissions.problem import Problem, many, split_of, values_of
 
 SHARE_TOLERANCE = 0.1  # a class's share may differ by so much between out-of-fold and test ...
@@ -66,7 +66,9 @@ def shares(answers: pd.DataFrame, competition: Competition, oof: pd.DataFrame) -
         cells = [words(cell) for cell in answers.iloc[:, 0]]
         counts = Counter(word for words in cells for word in set(words))
         given = np.array([counts[name] / len(answers) for name in names])
-        expected = decide(predicted, task, at_least_one=not competition.may_be_empty).mean(axis=0)
+        places = METRICS[competition.metric].places if asked.answer == "labels" else 0
+        taken = _likeliest(predicted, places) if places else decide(predicted, task, at_least_one=not competition.may_be_empty)
+        expected = taken.mean(axis=0)
     else:
         names = task.classes[1:] if asked.answer == "probability" else asked.answer_columns
         given = values_of(answers).mean(axis=0)
@@ -78,6 +80,11 @@ def shares(answers: pd.DataFrame, competition: Competition, oof: pd.DataFrame) -
         yield Problem("warning", f"{many(far, 'class has', 'classes have')} another share than out of fold", examples(named))
     elif asked.answer in ("probability", "probabilities"):
         yield from _distances(values_of(answers), predicted[:, [task.classes.index(name) for name in names]], tuple(names))
+
+
+def _likeliest(probs: np.ndarray, places: int) -> np.ndarray:
+    """bool N x K: which are among so many likeliest of their row."""
+    return np.argsort(np.argsort(-probs, axis=1, kind="stable"), axis=1) < places
 
 
 def _distances(given: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> Iterator[Problem]:

@@ -93,6 +93,7 @@ def assert_same(where: Path, whole: Path) -> None:
         assert (run / fold / "model.safetensors").read_bytes() == (whole / fold / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_folds_of_a_cluster_are_those_of_this_machine(cluster: Environment, whole: Path, tmp_path: Path) -> None:
     done = subprocess.run([*TRAIN, *FOLDS, *BY_RAY], cwd=tmp_path, env=cluster, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

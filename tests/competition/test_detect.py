@@ -581,6 +581,11 @@ def test_our_own_runs_inside_the_competition_are_passed_over(tmp_path: Path) -> 
         "runs/ledger.csv": csv("run,score", ["a,1"]),
         "runs/x/run/folds.csv": csv("id,fold", [f"a{n:03d},0" for n in range(9)]),
         "runs/a.png": picture(),
+        "cache/one/32px-3ch-0123456789abcdef.npy": b"x",
+        "cache/one/symmetry-0123456789abcdef.json": b"[1]",
+        "other/one/audit/duplicates.csv": csv("id,group", [f"a{n:03d},g{n % 2}" for n in range(9)]),
+        "other/one/audit/duplicates-pairs.csv": csv("id_a,id_b", ["a000,a001"]),
+        "other/one/audit/duplicates-pairs.png": picture(),
     }
     tree = usual(CYCLE, CYCLE[:4])
     assert same(ask(put(tmp_path / "one", tree), slug="x"), ask(put(tmp_path / "two", tree | ours), slug="x"))

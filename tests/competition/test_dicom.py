@@ -8,6 +8,7 @@ from competition.errors import CompetitionError
 
 pydicom = pytest.importorskip("pydicom", reason="pydicom is optional")
 from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: E402
+from pydicom.pixels import convert_color_space  # noqa: E402
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage  # noqa: E402
 
 RAMP = np.arange(0, 4000, 5, dtype=np.uint16).reshape(20, 40)
@@ -52,6 +53,26 @@ def test_a_window_is_what_is_seen() -> None:
     assert set(image[RAMP > 2510].tolist()) == {255}
     assert image[RAMP == 2000] == pytest.approx(128, abs=1)
     assert image[RAMP == 1750] == pytest.approx(64, abs=1)
+
+
+@pytest.mark.parametrize("fields", [{"WindowCenter": None, "WindowWidth": None}, {"WindowWidth": 2000}], ids=["empty", "half of it"])
+def test_a_window_that_says_nothing_is_none(fields: dict[str, object]) -> None:
+    np.testing.assert_array_equal(decode(dicom(RAMP, **fields), "a"), decode(dicom(RAMP), "a"))
+
+
+def test_colours_are_those_that_were_stored_in_whatever_space() -> None:
+    red = np.full((4, 4, 3), (200, 50, 20), np.uint8)
+    stored = convert_color_space(red, "RGB", "YBR_FULL")
+    assert np.abs(decode(dicom(stored, PhotometricInterpretation="YBR_FULL"), "a").astype(int) - red).max() <= 2
+
+
+def test_a_palette_gives_its_colours() -> None:
+    places = np.repeat([[0, 1, 2, 3]], 9, axis=0).astype(np.uint8)
+    table = {f"{name}PaletteColorLookupTableDescriptor": [4, 0, 16] for name in ("Red", "Green", "Blue")}
+    cells = {"Red": (0, 255, 0, 10), "Green": (0, 0, 255, 20), "Blue": (0, 0, 0, 30)}
+    table |= {f"{name}PaletteColorLookupTableData": (np.array(values, np.uint16) * 257).tobytes() for name, values in cells.items()}
+    image = decode(dicom(places, PhotometricInterpretation="PALETTE COLOR", **table), "a")
+    assert image[4].tolist() == [[0, 0, 0], [255, 0, 0], [0, 255, 0], [10, 20, 30]]
 
 
 def test_of_several_windows_the_first_counts() -> None:

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from competition.cache import fit_square
+from folds import duplicates
 from folds.copies import SIDE, SLOW, SMALL, crop_search, cut, likeness, refined, turned, without_slow
-from folds.duplicates import LEAST, components, find_pairs
+from folds.duplicates import LEAST, _hardly_different, components, find_pairs
 from folds.exact import same_pairs
 from folds.neighbours import BRUTE, flat, nearest, shrunk, views_of
 from tests.folds.planted import CHANGES, KINDS, Picture
@@ -72,6 +73,27 @@ def test_few_images(count: int) -> None:
     assert find_pairs(thumbs).empty
     doubled = [thumb.tobytes() for thumb in np.repeat(thumbs, 2, axis=0)]
     assert same_pairs(doubled)[["a", "b"]].to_numpy().tolist() == [[2 * n, 2 * n + 1] for n in range(count)]
+
+
+@pytest.mark.parametrize("copies", [2, 9, 20])
+def test_copies_are_found_however_many_there_are(copies: int) -> None:
+    """Of nine, the eighth neighbour, which a copy is to be much closer than, is a copy as well."""
+    pictures = [thumb(picture) for picture in KINDS["photographs"]()[:20]]
+    thumbs = np.stack([*pictures, *[pictures[3]] * (copies - 1)])
+    assert np.bincount(components(len(thumbs), find_pairs(thumbs))).max() == copies
+
+
+def test_signs_on_plain_ground_are_no_copies_because_the_ground_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a caption may hide of a photograph is all that a sign shows."""
+    generator, signs = np.random.default_rng(5), []
+    for _ in range(120):
+        sign, letters = np.full((128, 128), 255, np.uint8), "".join(generator.choice(list("ABCDEFGHJKLMNPQRSTUVWXYZ"), 2))
+        place = (int(generator.integers(2, 60)), int(generator.integers(40, 124)))
+        cv2.putText(sign, letters, place, cv2.FONT_HERSHEY_SIMPLEX, 1.3, 0, 2, cv2.LINE_AA)
+        signs.append(cv2.resize(sign, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+    found = len(_hardly_different(np.stack(signs)))
+    monkeypatch.setattr(duplicates, "OF_PICTURE", np.inf)
+    assert 3 * found < len(_hardly_different(np.stack(signs)))
 
 
 def test_images_without_anything_in_them_are_no_trouble() -> None:

@@ -63,6 +63,19 @@ def test_a_run_knows_its_groups_when_their_file_is_gone(tmp_path: Path) -> None:
     assert groups.tolist() == ["alone: t7", "a, b", "a, b"]
 
 
+def test_a_run_whose_data_has_moved_says_where_it_is_now(tmp_path: Path) -> None:
+    """What trains a fold in a process of its own goes by the run's config.toml."""
+    contest = make_competition()
+
+    def opened_at(source: str) -> Run:
+        config = Config.model_validate({"competition": {"source": source}, "machine": {"runs": tmp_path}})
+        return open_run(config, contest, assign_folds(contest, config.folds))
+
+    first = opened_at("A/data.zip")
+    assert opened_at("B/data.zip").directory == first.directory
+    assert read_run(first.directory).config.competition.source == "B/data.zip"
+
+
 def test_a_run_is_not_continued_on_other_folds(tmp_path: Path) -> None:
     contest = make_competition()
     config = Config.model_validate({"machine": {"runs": str(tmp_path)}})

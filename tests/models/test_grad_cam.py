@@ -28,6 +28,15 @@ def test_any_kind_of_backbone_has_a_map_a_picture(backbone: str) -> None:
     assert heat.max() <= 1
 
 
+def test_a_class_token_still_hears_the_others_where_it_is_asked() -> None:
+    """After the last attention no token of the image has a say any more."""
+    torch.manual_seed(0)
+    heat = grad_cam(build("timm/vit_tiny_patch16_224", 3, input_spec("timm/vit_tiny_patch16_224", SIDE)).eval(), (images(),), first_output)
+    assert heat is not None
+    assert heat.shape == (2, 4, 4)
+    assert heat.amax((1, 2)).tolist() == [1, 1]
+
+
 def test_by_hand() -> None:
     """Two channels, seen as they are and averaged: each speaks by its weight, and what speaks against is left out."""
     network = nn.Sequential(nn.Conv2d(2, 2, 1, bias=False), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 1, bias=False))

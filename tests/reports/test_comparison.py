@@ -61,6 +61,18 @@ def test_what_cannot_be_compared_is_an_error(tmp_path: Path) -> None:
         write_comparison([run, elsewhere], contest)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"), [('{"a": 1,}', "is no JSON"), (json.dumps({**SUBMISSION, "public": "0.9"}), "'public' should be numbers")]
+)
+def test_a_file_that_was_written_by_hand_is_named(content: str, told: str, tmp_path: Path) -> None:
+    contest = made_competition("binary")
+    run = made_run(tmp_path / "runs", contest)
+    (run.directory.parent / "submissions").mkdir()
+    (run.directory.parent / "submissions" / "mine.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ReportError, match=f"mine.json: {told}"):
+        write_leaderboard("", tmp_path / "runs")
+
+
 def test_the_leaderboard_has_all_runs_and_what_was_submitted(tmp_path: Path) -> None:
     contest = made_competition("binary")
     poor = made_run(tmp_path / "runs", contest, "poor", probs=made_probs(contest, skill=0.15))

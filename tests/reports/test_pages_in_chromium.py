@@ -146,3 +146,5 @@ def test_print_leaves_out_what_paper_cannot_do(pages: dict[str, Path], tab: Page
     tab.emulate_media(media="print", color_scheme="dark")
     assert not tab.locator("nav").is_visible()
     assert tab.evaluate(LIGHTNESS) > 128
+    tab.evaluate("document.documentElement.dataset.theme = 'dark'")  # by its button
+    assert tab.evaluate(LIGHTNESS) > 128

@@ -351,6 +351,12 @@ def test_rows_without_a_label_are_no_other_share_where_training_has_some() -> No
     assert told(submission_frame(table, competition), competition, table) == []
 
 
+def test_lists_that_are_scored_as_rankings_have_the_shares_of_rankings() -> None:
+    competition = make_competition("multilabel", rows=60, classes=("a", "b", "c", "d", "e"), metric="map3", train_rows=60)
+    table = as_table(competition.test["id"].tolist(), np.random.default_rng(0).random((60, 5)) / 3, competition.task)
+    assert told(submission_frame(table, competition), competition, table) == []
+
+
 def test_labels_with_bars_between() -> None:
     tags = make_competition("multilabel", classes=("rust", "leaf miner"), separator="|")
     assert told(changed(tags, "target", "leaf miner|rust"), tags) == []
