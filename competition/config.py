@@ -79,7 +79,7 @@ class CompetitionConfig(Section):
     task: Literal["auto", "binary", "multiclass", "ordinal", "multilabel", "regression"] = "auto"
     """What a row's answer is."""
     labels: str | Auto = "auto"
-    """The label table's path inside the competition, or `folders` where the folder is the label."""
+    """The label table's path inside the competition, `folders` where the folder is the label, or `names` where file names begin with it."""
     id_column: str | Auto = "auto"
     """The column of the label table that names the image."""
     target_columns: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ class AugmentConfig(Section):
     """Random changes to training images, and to pairs of them."""
 
     strength: Literal["auto", "none", "light", "medium", "heavy"] = "auto"
-    """A named Albumentations pipeline; auto: medium."""
+    """A named Albumentations pipeline; auto: by --optim.effort (light, medium, heavy), light for images up to 16 px."""
     symmetry: Literal["auto", "none", "horizontal", "all"] = "auto"
     """Which mirrorings leave an image a likely one; auto: measured on the training images. `all` is the eight flips and turns."""
     extra: tuple[str, ...] = ()
@@ -295,7 +295,7 @@ class MachineConfig(DeviceConfig):
     fold_seconds: Positive | None = None
     """What a fold may take; set by a run with a budget for the folds that it trains side by side."""
     save_seconds: Annotated[float, Field(ge=0)] = 60.0
-    """A fold saves its state at each epoch's end, and within an epoch each so many seconds."""
+    """Within an epoch a fold saves its state each so many seconds; at an epoch's end where ten of them have passed since the last time."""
 
 
 class Config(Section):
@@ -344,11 +344,11 @@ class PredictConfig(Section):
     """One submission."""
 
     run: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Run directories or names; none: the newest run of the competition that has a finished fold. Several are blended."""
+    """Run directories; none: the newest run of the competition that has a finished fold. Several are blended."""
     competition: str = ""
-    """A competition's name, directory or zip; empty: the one of competition.toml, else of the runs named, else digits."""
+    """A competition's name, directory or zip; empty: that of the runs named, else of competition.toml, else digits."""
     views: str = "auto"
-    """Test-time views: identity, flips, d4, crops; auto: those the run's augmentation allows."""
+    """Test-time views: identity, hflip, flips, d4 (the eight flips and turns), crops; auto: those the run's augmentation allows."""
     members: Literal["folds", "full", "both"] = "folds"
     """Which of a run's models: those of its folds, or the one that `train.py --fold full` fitted on all rows, or both, equally."""
     blend: str = "mean"
