@@ -118,7 +118,9 @@ def _is_usage(cells: pd.Series) -> bool:
 def _is_told(cells: pd.Series, index: ImageIndex) -> bool:
     """Whether a column is told, not asked: numbers of rows, widths, file names. What holds an answer's place is alike in many rows."""
     values = cells.str.strip()
-    return values.is_unique and len(values) >= FEWEST_TOLD and (values.str.isdecimal().all() or index.share(values.tolist()) >= LEAST_SHARE)
+    if not values.is_unique or len(values) < FEWEST_TOLD:
+        return False
+    return bool(values.str.isdecimal().all()) or index.share(values.tolist()) >= LEAST_SHARE
 
 
 def _id_column(frame: pd.DataFrame, tables: Tables, index: ImageIndex) -> str:

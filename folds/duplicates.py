@@ -17,7 +17,6 @@ import pandas as pd
 from competition.console import progress
 from competition.processes import cores
 from folds.copies import SLOW, SMALL, crop_search, cut, in_place, likeness, refined, turned, without_slow
-from folds.exact import same_pairs
 from folds.neighbours import flat, nearest, shrunk
 
 NEIGHBOURS = 16
@@ -44,8 +43,7 @@ def find_pairs(thumbs: np.ndarray) -> pd.DataFrame:
     pairs = _compared(thumbs)
     logit = CONSTANT + sum(weight * _log_distance(pairs[name]) for name, weight in WEIGHTS.items())
     pairs = pairs.assign(probability=1 / (1 + np.exp(-logit)))
-    same = same_pairs(thumb.tobytes() for thumb in thumbs)  # of nine copies, the eighth neighbour is a copy too
-    found = pd.concat([same[columns], pairs.loc[pairs["probability"] > LEAST, columns], _hardly_different(thumbs)[columns]])
+    found = pd.concat([pairs.loc[pairs["probability"] > LEAST, columns], _hardly_different(thumbs)[columns]])
     return found.sort_values("probability", ascending=False).drop_duplicates(["a", "b"], ignore_index=True)
 
 
@@ -68,7 +66,7 @@ def _hardly_different(thumbs: np.ndarray) -> pd.DataFrame:
         one, other = one.reshape(len(one), -1), other.reshape(len(one), -1)
         apart = np.abs(one - other)
         nearly_all = np.sort(apart, axis=1)[:, : round(apart.shape[1] * SEEN)].mean(axis=1)
-        shown = np.abs(one - np.median(one, axis=1, keepdims=True)).mean(axis=1)
+        shown = sum(np.abs(each - np.median(each, axis=1, keepdims=True)).mean(axis=1) for each in (one, other)) / 2
         return np.column_stack([-nearly_all, apart.mean(axis=1) / np.maximum(shown, 1.0)])
 
     pairs = _candidates(thumbs, AS_IT_IS)

@@ -1,6 +1,6 @@
 """Trees that can be read in more than one way, and the reading that a person would take at once."""
 
-from tests.layouts import csv, picture, pictures
+from tests.layouts import Tree, csv, picture, pictures
 from tests.miniatures import Miniature, at, sample
 
 PETS = ("cat", "dog", "owl")
@@ -11,7 +11,7 @@ LABELS = [PETS[place % 3] for place in range(12)]
 OTHERS = [(5 * place + 1) % 12 for place in range(12)]  # the file of a row is not called by the row's number
 
 
-def asked(cell: str, header: str = "id,label") -> dict[str, bytes]:
+def asked(cell: str, header: str = "id,label") -> Tree:
     return sample(header, map(str, range(6)), cell)
 
 

@@ -12,9 +12,9 @@ TRAIN, TEST, SIDE_PX = 80, 16, 16
 ANSWERS = "answers.csv"  # beside the competition, not in it
 
 
-def picture(hue: float) -> bytes:
-    """A PNG of one hue (0 to 1) with a little noise."""
-    noise = np.random.default_rng(int(hue * 1000)).integers(-20, 20, (SIDE_PX, SIDE_PX, 3))
+def picture(hue: float, name: str) -> bytes:
+    """A PNG of one hue (0 to 1) with a little noise, its own by its name."""
+    noise = np.random.default_rng([int(hue * 1000), *name.encode()]).integers(-20, 20, (SIDE_PX, SIDE_PX, 3))
     colour = cv2.cvtColor(np.uint8([[[hue * 150, 200, 180]]]), cv2.COLOR_HSV2BGR)  # type: ignore[call-overload]
     return cv2.imencode(".png", np.clip(colour + noise, 0, 255).astype(np.uint8))[1].tobytes()
 
@@ -24,7 +24,7 @@ def table(header: str, rows: Iterable[str]) -> bytes:
 
 
 def pictures(folder: str, names: Iterable[str], hues: Iterable[float]) -> dict[str, bytes]:
-    return {f"{folder}/{name}.png": picture(hue) for name, hue in zip(names, hues, strict=True)}
+    return {f"{folder}/{name}.png": picture(hue, name) for name, hue in zip(names, hues, strict=True)}
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -55,7 +55,7 @@ def whales() -> dict[str, bytes]:
 def folders() -> dict[str, bytes]:
     """Folders are the classes, with spaces in their names."""
     species = ["Fat Hen", "Sugar beet", "Common Chickweed", "Maize"]
-    train = {f"train/{species[number % 4]}/{name}.png": picture(number % 4 / 4) for number, name in enumerate(ids(TRAIN, "a"))}
+    train = {f"train/{species[number % 4]}/{name}.png": picture(number % 4 / 4, name) for number, name in enumerate(ids(TRAIN, "a"))}
     test = pictures("test", ids(TEST, "b"), (number % 4 / 4 for number in range(TEST)))
     sample = table("file,species", (f"{name}.png,Maize" for name in ids(TEST, "b")))
     answers = table("file,species", (f"{name}.png,{species[number % 4]}" for number, name in enumerate(ids(TEST, "b"))))
@@ -101,8 +101,8 @@ def grades() -> dict[str, bytes]:
 
 def archives() -> dict[str, bytes]:
     """Pictures in zips; ids are numbers with leading zeros, the sample is in another order and constant."""
-    train = {f"{name}.png": picture(number % 2 / 2) for number, name in enumerate(ids(TRAIN, ""))}
-    test = {f"{name}.png": picture(number % 2 / 2) for number, name in enumerate(ids(TEST, "9"))}
+    train = {f"{name}.png": picture(number % 2 / 2, name) for number, name in enumerate(ids(TRAIN, ""))}
+    test = {f"{name}.png": picture(number % 2 / 2, name) for number, name in enumerate(ids(TEST, "9"))}
     return {
         "train.zip": zipped(train),
         "test.zip": zipped(test),

@@ -147,6 +147,13 @@ def test_what_the_audit_found_goes_into_the_folds_unless_one_says_no(tmp_path: P
     assert settle_folds(contest, FoldsConfig(groups="none"), path)[0].scheme == "stratified"
 
 
+@pytest.mark.parametrize("copies", [2, 9, 20])
+def test_equal_images_are_found_however_many_there_are(copies: int, tmp_path: Path) -> None:
+    """Of nine, the eighth neighbour, which a copy is to be much closer than, is a copy as well."""
+    contest = contest_of([*PICTURES[:20], *[PICTURES[3]] * (copies - 1)], PICTURES[30:34])
+    assert audit(contest, tmp_path).group_of.value_counts().max() == copies
+
+
 def test_patients_stay_together_where_images_came_after_the_audit(tmp_path: Path) -> None:
     patients = pd.Series([f"p{place % 5}" for place in range(30)], name="patient")
     contest = replace(contest_of(PICTURES[:30], PICTURES[30:34]), groups=patients)

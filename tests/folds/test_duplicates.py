@@ -75,14 +75,6 @@ def test_few_images(count: int) -> None:
     assert same_pairs(doubled)[["a", "b"]].to_numpy().tolist() == [[2 * n, 2 * n + 1] for n in range(count)]
 
 
-@pytest.mark.parametrize("copies", [2, 9, 20])
-def test_copies_are_found_however_many_there_are(copies: int) -> None:
-    """Of nine, the eighth neighbour, which a copy is to be much closer than, is a copy as well."""
-    pictures = [thumb(picture) for picture in KINDS["photographs"]()[:20]]
-    thumbs = np.stack([*pictures, *[pictures[3]] * (copies - 1)])
-    assert np.bincount(components(len(thumbs), find_pairs(thumbs))).max() == copies
-
-
 def test_signs_on_plain_ground_are_no_copies_because_the_ground_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a caption may hide of a photograph is all that a sign shows."""
     generator, signs = np.random.default_rng(5), []

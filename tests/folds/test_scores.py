@@ -9,7 +9,6 @@ import pytest
 
 from competition.config import CompetitionConfig
 from competition.contest import Competition
-from competition.errors import CompetitionError
 from competition.metrics import METRICS, score
 from competition.tables import as_table
 from competition.task import KINDS, Kind
@@ -153,7 +152,7 @@ def test_processes_that_write_at_once_lose_no_row(tmp_path: Path) -> None:
 
 def test_a_run_without_a_row_of_the_competition_is_an_error() -> None:
     contest = make_competition()
-    with pytest.raises((CompetitionError, KeyError)):
+    with pytest.raises(FoldError, match="40 rows that were held out are no training rows any more: 'u0'"):
         truth_of(oof_of(replace(contest, train=contest.train.assign(id=[f"u{place}" for place in range(40)]))), contest)
 
 
