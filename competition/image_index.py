@@ -216,10 +216,11 @@ class ImageIndex:
         columns = [name for name in columns if name]
         for loose in (False, True):
             shares = {name: self.share(frame[name].tolist(), loose) for name in columns}
-            best = max(shares, key=lambda name: (shares[name], self._of_no_others(frame[name].tolist())), default=None)
-            if best is not None and shares[best] >= LEAST_SHARE:
-                alike = [name for name in columns if shares[name] == shares[best]]
-                return next((name for name in alike if _are_files_of_rows(frame[name], frame[best])), best), shares[best]
+            most = max(shares.values(), default=0)
+            if most >= LEAST_SHARE:
+                alike = [name for name in columns if shares[name] == most]
+                best = next((name for name in alike if self._of_no_others(frame[name].tolist())), alike[0])
+                return next((name for name in alike if _are_files_of_rows(frame[name], frame[best])), best), most
         return None
 
     def column_of_numbers(self, frame: pd.DataFrame, columns: Iterable[str]) -> str | None:

@@ -19,12 +19,16 @@ CONTAINERS: dict[str, tuple[dict[str, str], int | None]] = {
 }
 
 
+def written(place: Path, files: dict[str, str]) -> None:
+    for name, content in files.items():
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_text(content)
+
+
 @pytest.mark.parametrize("case", CONTAINERS)
 def test_free_memory_is_that_of_the_container(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files, free = CONTAINERS[case]
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content)
+    written(tmp_path, files)
     monkeypatch.setattr(processes, "CGROUP", tmp_path)
     there = psutil.virtual_memory()
     found = free_memory()
@@ -45,9 +49,7 @@ TIME: dict[str, tuple[dict[str, str], int | None]] = {
 @pytest.mark.parametrize("case", TIME)
 def test_cores_are_those_that_the_container_has_the_time_of(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files, limit = TIME[case]
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content)
+    written(tmp_path, files)
     monkeypatch.setattr(processes, "CGROUP", tmp_path / "none")
     there = cores()
     monkeypatch.setattr(processes, "CGROUP", tmp_path)
