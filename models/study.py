@@ -13,6 +13,7 @@ import io
 import json
 import time
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pydantic
 import tomli_w
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from competition.atomic import write_bytes, write_text
@@ -40,6 +42,8 @@ STUDIES = Path(__file__).parent / "studies"
 DONE = "next: python predict.py "  # what train.py ends with, and the run
 FIRST_UNPRUNED = 4
 STOPPED = (130, 143)
+BLUE, GREY = "#0072b2", "#bbbbbb"
+LONGEST_LINE = 26  # letters below the axis of one key
 
 
 class Range(Section):
@@ -340,18 +344,32 @@ def _tell(held: Any, directory: Path, metric: str, keys: list[str]) -> None:
     if len(whole) >= FIRST_UNPRUNED and len({trial.value for trial in whole}) > 1:
         matters = optuna.importance.get_param_importances(held)
         say("what mattered: " + ", ".join(f"{key} {share:.0%}" for key, share in matters.items()))
-    figure = Figure(figsize=(4 * len(keys), 3.4), layout="constrained")
-    for axes, key in zip(np.atleast_1d(figure.subplots(1, len(keys), sharey=True)), keys, strict=True):
-        values = [trial.params[key] for trial in done]
-        numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-        shown = values if numbers else [str(value) for value in values]
-        colours = ["#0072b2" if trial in whole else "#bbbbbb" for trial in done]
-        axes.scatter(shown, [score[trial.number] for trial in done], c=colours)
-        axes.set(xlabel=key + (f" ({matters[key]:.0%} of what mattered)" if key in matters else ""), ylabel=metric)
-        if getattr(held.trials[0].distributions[key], "log", False):
-            axes.set_xscale("log")
-        axes.grid(alpha=0.3)
+    figure = Figure(figsize=(1 + 3 * len(keys), 3.4), layout="constrained")
+    every = figure.subplots(1, len(keys), sharey=True, squeeze=False)[0]
+    for axes, key in zip(every, keys, strict=True):
+        _plot(axes, held.trials[0].distributions[key], done, key, score)
+        axes.set_xlabel(key + (f"\n{matters[key]:.0%} of what mattered" if key in matters else ""))
+    every[0].set_ylabel(f"{metric} (bars: means" + ("; grey: cut short)" if len(whole) < len(done) else ")"))
     written = io.BytesIO()
     figure.savefig(written, format="png", dpi=120)
     write_bytes(directory / "study.png", written.getvalue())
     say(f"{directory}: trials.csv and study.png")
+
+
+def _plot(axes: Axes, space: Any, done: Sequence[Any], key: str, score: dict[int, float]) -> None:
+    """The scores over the key's values; of a list in the list's order, with the mean of each value."""
+    choices = getattr(space, "choices", None)
+    values = np.array([choices.index(trial.params[key]) if choices else trial.params[key] for trial in done])
+    scores = np.array([score[trial.number] for trial in done])
+    whole = np.array([trial.state.name == "COMPLETE" for trial in done])
+    axes.scatter(values, scores, c=np.where(whole, BLUE, GREY), alpha=0.8, zorder=2)
+    axes.grid(alpha=0.3)
+    if choices:
+        for place in np.unique(values[whole]):
+            axes.hlines(scores[whole & (values == place)].mean(), place - 0.3, place + 0.3, color=BLUE)
+        names = [str(choice) for choice in choices]
+        turned: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+        axes.set_xticks(range(len(names)), names, **(turned if len("  ".join(names)) > LONGEST_LINE else {}))
+        axes.set_xlim(-0.5, len(choices) - 0.5)
+    elif space.log:
+        axes.set_xscale("log")

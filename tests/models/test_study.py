@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
+from matplotlib.figure import Figure
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages.journal import JournalFileBackend
 
@@ -16,7 +18,7 @@ from competition.errors import CompetitionError
 from competition.machines import Lanes
 from models import study as module
 from models.errors import ModelError
-from models.study import STUDIES, Study, _opened, read_study, run_study, study_file, trial_lanes
+from models.study import STUDIES, Study, _opened, _plot, read_study, run_study, study_file, trial_lanes
 
 ROOT = Path(__file__).parent.parent.parent
 STUDY = """
@@ -135,6 +137,25 @@ def test_a_study_that_does_not_fit_is_an_error_before_anything_is_trained(case: 
     path.write_text(text, encoding="utf-8")
     with pytest.raises((ModelError, CompetitionError), match=message):
         read_study(path)
+
+
+def test_values_of_a_list_stand_in_its_order_with_their_means() -> None:
+    """Also numbers: 8, 16 and 512 stand equally far apart. What was cut short counts in no mean."""
+    space = CategoricalDistribution([512, 8, 16])
+    state = optuna.trial.TrialState
+    tried = [(8, 0.5, state.COMPLETE), (8, 0.7, state.COMPLETE), (512, 0.2, state.COMPLETE), (16, 0.1, state.PRUNED)]
+    trials = [
+        optuna.trial.create_trial(params={"optim.batch": value}, distributions={"optim.batch": space}, value=score, state=how)
+        for value, score, how in tried
+    ]
+    for number, trial in enumerate(trials):
+        trial.number = number
+    axes = Figure().subplots()
+    _plot(axes, space, trials, "optim.batch", {number: score for number, (_, score, _) in enumerate(tried)})
+    points, *bars = axes.collections
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["512", "8", "16"]
+    assert np.asarray(points.get_offsets()).tolist() == [[1, 0.5], [1, 0.7], [0, 0.2], [2, 0.1]]
+    assert [bar.get_segments()[0][0].round(9).tolist() for bar in bars] == [[-0.3, 0.2], [0.7, 0.6]]  # type: ignore[attr-defined]
 
 
 def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:
