@@ -2,6 +2,7 @@ import csv
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import optuna
 import pytest
 from matplotlib.figure import Figure
-from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.storages.journal import JournalFileBackend
 
 from competition import machines
@@ -18,7 +19,7 @@ from competition.errors import CompetitionError
 from competition.machines import Lanes
 from models import study as module
 from models.errors import ModelError
-from models.study import STUDIES, Study, _opened, _plot, read_study, run_study, study_file, trial_lanes
+from models.study import STUDIES, Study, _opened, _plot, _what_mattered, read_study, run_study, study_file, trial_lanes
 
 ROOT = Path(__file__).parent.parent.parent
 STUDY = """
@@ -156,6 +157,21 @@ def test_values_of_a_list_stand_in_its_order_with_their_means() -> None:
     assert [label.get_text() for label in axes.get_xticklabels()] == ["512", "8", "16"]
     assert np.asarray(points.get_offsets()).tolist() == [[1, 0.5], [1, 0.7], [0, 0.2], [2, 0.1]]
     assert [bar.get_segments()[0][0].round(9).tolist() for bar in bars] == [[-0.3, 0.2], [0.7, 0.6]]  # type: ignore[attr-defined]
+
+
+def test_what_mattered_is_a_share_of_the_variance_of_the_scores() -> None:
+    """By hand: a grid of effects 4, 1 and 0 shares its variance as 16 to 1 to 0. Equal scores say nothing."""
+    space: dict[str, BaseDistribution] = {key: CategoricalDistribution([0, 1]) for key in ("model.drop", "optim.lr", "augment.strength")}
+
+    def shares(large: float, small: float) -> dict[str, float]:
+        held = optuna.create_study()
+        for values in product((0, 1), repeat=3):
+            score = 0.1 * (large * values[0] + small * values[1])
+            held.add_trial(optuna.trial.create_trial(params=dict(zip(space, values, strict=True)), distributions=space, value=score))
+        return _what_mattered(held)
+
+    assert shares(4, 1) == pytest.approx({"model.drop": 16 / 17, "optim.lr": 1 / 17, "augment.strength": 0}, abs=0.05)
+    assert shares(0, 0) == {}
 
 
 def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:
