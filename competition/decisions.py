@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from competition.contest import Answer, Competition
-from competition.metrics import METRICS, SURE, THRESHOLD, decide, score
+from competition.metrics import METRICS, SURE, THRESHOLD, among_best, decide, score
 from competition.tables import as_table
 from competition.task import Kind, Task
 
@@ -163,7 +163,7 @@ def fit_label_count(truth: np.ndarray, probs: np.ndarray, task: Task, worth: Sco
 
 def move_by_label_count(probs: np.ndarray, values: Values, task: Task) -> np.ndarray:
     """The likeliest come to lie above 0.5, the others below, each in their order."""
-    chosen = np.argsort(np.argsort(-probs, axis=1, kind="stable"), axis=1) < values["labels a row"]
+    chosen = among_best(probs, int(values["labels a row"]))
     return np.where(chosen, THRESHOLD + probs / 2, np.minimum(probs / 2, THRESHOLD - NEAREST))
 
 

@@ -44,7 +44,7 @@ from competition.headers import IMAGE
 from competition.image_index import LEAST_SHARE, ImageIndex, role_of_file
 from competition.images import FileImages, ImageSource
 from competition.pixels import PixelColumns
-from competition.text_tables import Tables, read_tables
+from competition.text_tables import Table, Tables, read_tables
 
 SHOWN_TABLES = 6
 MOST_ID_COLUMNS, MOST_TRIED = 3, 12  # of a table, and of all: where no column names images, these are asked what they may mean
@@ -263,13 +263,16 @@ def _what_to_do(tables: Tables, index: ImageIndex) -> str:
             "for; labels should stand in one table"
         )
     if named := next((table for path, table in tables.of.items() if role_of_file(path) == "train" and len(table.frame.columns) > 1), None):
-        column = next((name for name in named.frame.columns if name), "")
-        cells = named.frame[column].head(2).tolist()
-        return f" No image is called as {examples(cells)} of {named.path} are, column {column!r}: are the training images there?" + TO_NAME
+        return f" {_no_image_is_called_so(named)}: are the training images there?" + TO_NAME
     masks = [group.folder for group in index.groups.values() if group.beside]
     if masks:
         return f" {examples(masks)} hold pictures that belong to others: competitions about masks are not what this is made for"
     return TO_NAME
+
+
+def _no_image_is_called_so(table: Table) -> str:
+    column = next((name for name in table.frame.columns if name), "")
+    return f"No image is called as {examples(table.frame[column].head(2).tolist())} of {table.path} are, column {column!r}"
 
 
 def _folders_of_roles(index: ImageIndex, wanted: set[str]) -> Rows | None:
@@ -300,11 +303,8 @@ def _refuse_passing_over(tables: Tables, sample: Sample | None, rows: Rows, inde
         asked = table.frame[[name for name in sample.answer_columns if name in table.frame.columns]]
         says_more = not set(asked.to_numpy().ravel()) <= set(rows.frame["label"])
         if len(asked.columns) == len(sample.answer_columns) and len(asked) >= LEAST_SHARE * len(rows.images) and says_more:
-            column = next((name for name in table.frame.columns if name), "")
-            cells = table.frame[column].head(2).tolist()
             raise CompetitionError(
-                f"{path} has {examples(sample.answer_columns)}, which is asked for, but no image is called as its {examples(cells)} are, "
-                f"column {column!r}."
+                f"{path} has {examples(sample.answer_columns)}, which is asked for. {_no_image_is_called_so(table)}."
                 + (_many_an_id(tables, index) or " Where the folders are the classes, say --competition.labels folders")
             )
 

@@ -244,6 +244,7 @@ class ImageIndex:
         looked_at = _spread(ids)
         its_own = [group for group in self.groups.values() if group.role == role or (role, group.role) == ("train", "val")]
         best, spelling = (0, 0), Spelling(1, True)  # found in groups of the role, and in any
+        decisive = 0 if its_own else 1  # of these two
         spellings = []
         for loose in (False, True):
             for tried in self._spellings(looked_at, loose):
@@ -251,9 +252,9 @@ class ImageIndex:
                 spellings += [] if loose else [tried]
                 if found > best:
                     best, spelling = found, tried
-                if best[not its_own] == len(looked_at):
+                if best[decisive] == len(looked_at):
                     break
-            if best[not its_own] >= LEAST_SHARE * len(looked_at):
+            if best[decisive] >= LEAST_SHARE * len(looked_at):
                 break
         by_number = not any(best) and self._are_numbers(ids)
         spelling = BY_NUMBER if by_number else spelling

@@ -114,6 +114,18 @@ def decide(probs: np.ndarray, task: Task, at_least_one: bool = False) -> np.ndar
     return chosen | (likeliest & ~chosen.any(axis=1, keepdims=True)) if at_least_one else chosen
 
 
+def best_first(values: np.ndarray, places: int) -> np.ndarray:
+    """int N x places: of each row the columns of the largest values, of equals the first."""
+    return np.argsort(-values, axis=1, kind="stable")[:, :places]
+
+
+def among_best(values: np.ndarray, places: int) -> np.ndarray:
+    """bool N x K: which columns are among so many of the largest values of their row, of equals the first."""
+    chosen = np.zeros(values.shape, dtype=bool)
+    np.put_along_axis(chosen, best_first(values, places), True, axis=1)
+    return chosen
+
+
 def clip_sure(probs: np.ndarray, task: Task) -> np.ndarray:
     """float64 N x K of probabilities in [1e-6, 1 - 1e-6]; rows of a one-of-many task are then made to sum to 1 again."""
     clipped = np.clip(probs.astype(np.float64), SURE, 1 - SURE)
@@ -267,7 +279,7 @@ def precision_at(places: int) -> Callable[[np.ndarray, np.ndarray, Task], np.nda
         if task.one_of_many:
             ahead = places_ahead(truth, probs)
             return np.where(ahead < places, 1 / (1 + ahead), 0)
-        best = np.argsort(-probs, axis=1, kind="stable")[:, :places]
+        best = best_first(probs, places)
         found = np.take_along_axis(truth, best, axis=1) > THRESHOLD
         precision = found.cumsum(axis=1) / np.arange(1, best.shape[1] + 1)
         most = np.clip((truth > THRESHOLD).sum(axis=1), 1, places)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from competition.contest import Answer, Competition
 from competition.errors import examples
-from competition.metrics import METRICS, clip_sure, decide
+from competition.metrics import METRICS, best_first, clip_sure, decide
 from competition.tables import check_table
 from competition.task import ONE_OF_MANY, Kind
 from submissions.errors import SubmissionError
@@ -85,7 +85,7 @@ def labels(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray
     """
     classes, places = competition.task.classes, METRICS[competition.metric].places
     if places:
-        return {_only_column(competition): _lists(np.array(classes, dtype=object)[_best_first(values, places)], competition)}
+        return {_only_column(competition): _lists(np.array(classes, dtype=object)[best_first(values, places)], competition)}
     chosen = decide(values, competition.task, at_least_one=not competition.may_be_empty)
     if len(chosen) and (chosen.sum(axis=1) <= 1).all() and all(name.isdecimal() for name in classes):
         second = np.where(chosen, -1, values)
@@ -97,7 +97,7 @@ def ranked(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray
     """The names of the likeliest classes, best first (of equals, the first), as many as the sample lists: in a column each, or in one
     column, separated by spaces."""
     asked = competition.submission
-    names = np.array(competition.task.classes, dtype=object)[_best_first(values, asked.places)]
+    names = np.array(competition.task.classes, dtype=object)[best_first(values, asked.places)]
     if len(asked.answer_columns) > 1:
         fewer = np.full((len(names), max(0, asked.places - names.shape[1])), "", dtype=object)
         return dict(zip(asked.answer_columns, np.concatenate([names, fewer], axis=1).T, strict=True))
@@ -112,11 +112,6 @@ def number(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray
     kept = np.clip(values.astype(np.float64), competition.truth.min(axis=0), competition.truth.max(axis=0))
     whole = METRICS[competition.metric].needs == "labels"  # graders of rounded numbers refuse others
     return dict(zip(asked, (np.rint(kept) if whole else kept)[:, places].T, strict=True))
-
-
-def _best_first(values: np.ndarray, places: int) -> np.ndarray:
-    """int N x places: of each row the likeliest columns, of equals the first."""
-    return np.argsort(-values, axis=1, kind="stable")[:, :places]
 
 
 def _lists(rows: Iterable[Sequence[str]], competition: Competition) -> np.ndarray:

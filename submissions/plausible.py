@@ -8,7 +8,7 @@ import pandas as pd
 
 from competition.contest import Competition
 from competition.errors import examples
-from competition.metrics import METRICS, decide
+from competition.metrics import METRICS, among_best, decide
 from submissions.problem import Problem, many, split_of, values_of
 
 SHARE_TOLERANCE = 0.1  # a class's share may differ by so much between out-of-fold and test ...
@@ -67,7 +67,7 @@ def shares(answers: pd.DataFrame, competition: Competition, oof: pd.DataFrame) -
         counts = Counter(word for words in cells for word in set(words))
         given = np.array([counts[name] / len(answers) for name in names])
         places = METRICS[competition.metric].places if asked.answer == "labels" else 0
-        taken = _likeliest(predicted, places) if places else decide(predicted, task, at_least_one=not competition.may_be_empty)
+        taken = among_best(predicted, places) if places else decide(predicted, task, at_least_one=not competition.may_be_empty)
         expected = taken.mean(axis=0)
     else:
         names = task.classes[1:] if asked.answer == "probability" else asked.answer_columns
@@ -80,11 +80,6 @@ def shares(answers: pd.DataFrame, competition: Competition, oof: pd.DataFrame) -
         yield Problem("warning", f"{many(far, 'class has', 'classes have')} another share than out of fold", examples(named))
     elif asked.answer in ("probability", "probabilities"):
         yield from _distances(values_of(answers), predicted[:, [task.classes.index(name) for name in names]], tuple(names))
-
-
-def _likeliest(probs: np.ndarray, places: int) -> np.ndarray:
-    """bool N x K: which are among so many likeliest of their row."""
-    return np.argsort(np.argsort(-probs, axis=1, kind="stable"), axis=1) < places
 
 
 def _distances(given: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> Iterator[Problem]:
