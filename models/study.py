@@ -9,7 +9,6 @@ epochs = 5
 "model.backbone" = ["small/resnet9-8", "small/resnet9-16"]
 """
 
-import io
 import json
 import time
 import tomllib
@@ -25,7 +24,7 @@ import tomli_w
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from competition.atomic import write_bytes, write_text
+from competition.atomic import replacing, write_bytes, write_text
 from competition.config import Config, Count, MachineConfig, Section
 from competition.console import say, table
 from competition.errors import choose, examples
@@ -347,9 +346,8 @@ def _tell(held: Any, directory: Path, metric: str, keys: list[str]) -> None:
         _plot(axes, held.trials[0].distributions[key], done, key, score)
         axes.set_xlabel(key + (f"\n{matters[key]:.0%} of what mattered" if key in matters else ""))
     every[0].set_ylabel(f"{metric} (bars: means" + ("; grey: cut short)" if len(whole) < len(done) else ")"))
-    written = io.BytesIO()
-    figure.savefig(written, format="png", dpi=120)
-    write_bytes(directory / "study.png", written.getvalue())
+    with replacing(directory / "study.png") as part:
+        figure.savefig(part, format="png", dpi=120)
     say(f"{directory}: trials.csv and study.png")
 
 
