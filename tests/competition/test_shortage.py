@@ -36,6 +36,11 @@ def _safetensors(part: Path) -> None:
     save_file({"weights": LARGE}, part)
 
 
+def _save(part: Path) -> None:
+    with part.open("wb") as file:
+        np.save(file, LARGE, allow_pickle=False)
+
+
 def _savez(part: Path) -> None:
     with part.open("wb") as file:
         np.savez(file, large=LARGE)
@@ -50,7 +55,7 @@ def _picture(part: Path) -> None:
 WRITERS: dict[str, Callable[[Path], object]] = {
     "bytes": lambda part: part.write_bytes(LARGE.tobytes()),
     "text": lambda part: part.write_text("a" * 2**20, encoding="utf-8"),
-    "an array": lambda part: np.save(part.open("wb"), LARGE, allow_pickle=False),
+    "an array": _save,
     "arrays": _savez,
     "a table": lambda part: pd.DataFrame({"id": np.random.default_rng(0).random(2**17)}).to_parquet(part),
     "a csv": lambda part: pd.DataFrame({"id": range(2**18)}).to_csv(part),
@@ -59,7 +64,6 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_full_disk_leaves_what_was_there_and_says_what_to_do(writer: str, disk: Path) -> None:
     path = disk / "run" / "file"
