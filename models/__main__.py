@@ -17,9 +17,9 @@ from typing import Annotated
 
 import tyro
 
-from competition.atomic import write_bytes
 from competition.config import Config, DeviceConfig
 from competition.console import guarded, say
+from competition.figures import write_png
 from competition.settings import read_recipe, train_config, validated
 
 RANGE_STEPS = 120
@@ -126,7 +126,7 @@ def descent(
         for path in paths
     ]
     table(f"{BOWL} from ({start[0]:g}, {start[1]:g})", ["rate", "steps", "x", "y", "value", ""], rows, right=(0, 1, 2, 3, 4))
-    write_bytes(output, drawn(paths))
+    write_png(output, drawn(paths))
     say(f"{output}: the paths over the contours, and the value after each step")
     return 0
 
@@ -141,7 +141,7 @@ def lr_find(config: Config) -> int:
     asked, found = float(config.optim.lr), steepest(rates, losses)
     path = config.machine.runs / contest.name / "lr-find.png"
     title = f"{contest.name}, {config.model.backbone}, {config.data.size_px} px, batch {config.optim.batch}"
-    write_bytes(path, drawn(rates, losses, found, asked, title))
+    write_png(path, drawn(rates, losses, found, asked, title))
     say(f"{path}: the loss over {len(rates)} steps, from a rate of {rates[0]:.0e} to {rates[-1]:.1e}")
     if found is None:
         say("the loss never fell: the labels may not belong to the images, or other settings do not fit")

@@ -3,7 +3,6 @@
 The function is a bowl, x² + 2.6 y². Its steps have a closed form: a step of rate r multiplies x by 1 - 2 r, and y by 1 - 5.2 r.
 """
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from competition.figures import GREY, PALETTE
 from models.errors import ModelError
 
 BOWL = "x² + 2.6 y²"
 CURVATURES = np.array([1.0, 2.6])  # of x² and of y²
 DIVERGED = 1e9  # times the value at the start: the descent is given up
 CONVERGED = 1e-6  # times the value at the start
-COLOURS = ("#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008: told apart by colour-blind eyes
 MARKS = "osD^vP"
 
 
@@ -69,8 +68,8 @@ def descend(rate: float, start: Sequence[float], steps: int) -> Descent:
         return Descent(rate, path, bowl(path))
 
 
-def drawn(descents: Sequence[Descent]) -> bytes:
-    """A PNG: the paths over the contours of the bowl, and the value after each step."""
+def drawn(descents: Sequence[Descent]) -> Figure:
+    """The paths over the contours of the bowl, and the value after each step."""
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     above, beside = figure.subplots(1, 2)
     start = descents[0].points[0]
@@ -78,11 +77,11 @@ def drawn(descents: Sequence[Descent]) -> bytes:
     grid = np.stack(np.meshgrid(*[np.linspace(-reach, reach, 201)] * 2), axis=-1)
     heights = bowl(grid)
     contours = above.contour(
-        grid[..., 0], grid[..., 1], heights, levels=heights.max() * np.linspace(0.02, 1, 14) ** 2, colors="#bbbbbb", linewidths=0.8
+        grid[..., 0], grid[..., 1], heights, levels=heights.max() * np.linspace(0.02, 1, 14) ** 2, colors=GREY, linewidths=0.8
     )
     above.clabel(contours, contours.levels[1::3], fontsize=7, fmt="%.2g")
     for place, one in enumerate(descents):
-        style: dict[str, Any] = {"color": COLOURS[place % len(COLOURS)], "marker": MARKS[place % len(MARKS)], "markersize": 4}
+        style: dict[str, Any] = {"color": PALETTE[place % len(PALETTE)], "marker": MARKS[place % len(MARKS)], "markersize": 4}
         label = f"rate {one.rate:g}: {one.fate}, {one.values[-1]:.2g} after {len(one.values) - 1} steps"
         above.plot(*one.points.T, label=label, linewidth=1.2, **style)
         beside.semilogy(one.values, linewidth=1.2, **style)
@@ -93,9 +92,7 @@ def drawn(descents: Sequence[Descent]) -> bytes:
     beside.set(xlabel="step", ylabel="value", title="value after each step")
     beside.grid(alpha=0.3)
     figure.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
-    written = io.BytesIO()
-    figure.savefig(written, format="png", dpi=120)
-    return written.getvalue()
+    return figure
 
 
 def _reach(one: Descent, most: float) -> float:

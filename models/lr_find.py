@@ -3,7 +3,6 @@
 Source: Smith 2015, "Cyclical Learning Rates for Training Neural Networks"; the steepest place as fastai made it known.
 """
 
-import io
 import math
 from itertools import islice
 from typing import Any
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 from competition.config import Config
 from competition.console import progress
 from competition.contest import Competition
+from competition.figures import BLUE, DARK, ORANGE
 from models.batches import seed_of
 from models.device import accelerator_for, workers_of
 from models.errors import ModelError
@@ -81,17 +81,15 @@ def steepest(rates: np.ndarray, losses: np.ndarray) -> float | None:
     return float(rates[place]) if slope.min() < 0 else None
 
 
-def drawn(rates: np.ndarray, losses: np.ndarray, found: float | None, asked: float, title: str) -> bytes:
-    """A PNG of the curve, with the steepest rate and the one that a run would take."""
+def drawn(rates: np.ndarray, losses: np.ndarray, found: float | None, asked: float, title: str) -> Figure:
+    """The curve, with the steepest rate and the one that a run would take."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
-    axes.semilogx(rates, losses, color="#0072b2", linewidth=2)
-    axes.axvline(asked, color="#555555", linestyle=":", label=f"of this config: {asked:.1e}")
+    axes.semilogx(rates, losses, color=BLUE, linewidth=2)
+    axes.axvline(asked, color=DARK, linestyle=":", label=f"of this config: {asked:.1e}")
     if found is not None:
-        axes.axvline(found, color="#d55e00", linestyle="--", label=f"steepest: {found:.1e}")
+        axes.axvline(found, color=ORANGE, linestyle="--", label=f"steepest: {found:.1e}")
     axes.set(xlabel="learning rate", ylabel="training loss (running mean)", title=title)
     axes.grid(alpha=0.3)
     axes.legend()
-    written = io.BytesIO()
-    figure.savefig(written, format="png", dpi=120)
-    return written.getvalue()
+    return figure

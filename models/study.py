@@ -19,15 +19,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
 import pydantic
 import tomli_w
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from competition.atomic import replacing, write_bytes, write_text
+from competition.atomic import write_bytes, write_text
 from competition.config import Config, Count, MachineConfig, Section
 from competition.console import say, table
 from competition.errors import choose, examples
+from competition.figures import BLUE, GREY, write_png
 from competition.load import load
 from competition.machines import Lanes, Process, Tail, ending, hosts_of, shared_out, start
 from competition.metrics import METRICS
@@ -41,7 +43,6 @@ STUDIES = Path(__file__).parent / "studies"
 DONE = "next: python predict.py "  # what train.py ends with, and the run
 FIRST_UNPRUNED = 4
 STOPPED = (130, 143)
-BLUE, GREY = "#0072b2", "#bbbbbb"
 LONGEST_LINE = 26  # letters below the axis of one key
 
 
@@ -335,8 +336,8 @@ def _tell(held: Any, directory: Path, metric: str, keys: list[str]) -> None:
         for trial in done
     ]
     table(f"{held.study_name}: {len(done)} trials", [metric, "", *keys, "run"], rows)
-    lines = [",".join([metric, "state", *keys, "run"]), *(",".join(f'"{cell}"' for cell in row) for row in rows)]
-    write_text(directory / "trials.csv", "\n".join(lines) + "\n")
+    trials = pd.DataFrame(rows, columns=[metric, "state", *keys, "run"])
+    write_text(directory / "trials.csv", trials.to_csv(index=False, lineterminator="\n"))
     matters = _what_mattered(held)
     if matters:
         say("what mattered: " + ", ".join(f"{key} {share:.0%}" for key, share in matters.items()))
@@ -346,8 +347,7 @@ def _tell(held: Any, directory: Path, metric: str, keys: list[str]) -> None:
         _plot(axes, held.trials[0].distributions[key], done, key, score)
         axes.set_xlabel(key + (f"\n{matters[key]:.0%} of what mattered" if key in matters else ""))
     every[0].set_ylabel(f"{metric} (bars: means" + ("; grey: cut short)" if len(whole) < len(done) else ")"))
-    with replacing(directory / "study.png") as part:
-        figure.savefig(part, format="png", dpi=120)
+    write_png(directory / "study.png", figure)
     say(f"{directory}: trials.csv and study.png")
 
 

@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import MaxNLocator
 
+from competition.figures import PALETTE
 from competition.plain import STEERING, plain
 from reports.blocks import Drawing
 
 INK = "#010203"  # stands for the colour of the page's text
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito's, told apart by the colour-blind too
 DASHES = ("-", "--", ":", "-.")
 WIDTH, HEIGHT = 4.6, 3.2  # inches: 442 x 307 px on a page
 MOST_POINTS = 2_000  # a scatter of more is drawn as pixels

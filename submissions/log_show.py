@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from competition.atomic import replacing
 from competition.console import say, table
 from competition.contest import Competition
+from competition.figures import write_png
 from competition.metrics import METRICS
 from submissions.log import Agreement, Submission, agreement
 
@@ -39,13 +39,11 @@ def show_log(rows: Sequence[Submission], contest: Competition, plot: Path) -> Ag
 
 def plot_log(rows: Sequence[Submission], contest: Competition, found: Agreement, path: Path) -> None:
     """Draws CV against public score, a dot a submission, the newest marked, with the line on which both would be the same."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     pairs = [(row.cv, row.public, "+".join(row.runs)) for row in rows if row.cv is not None and row.public is not None]
     cv, public = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     figure = Figure(figsize=(7, 6), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     low, high = min(*cv, *public), max(*cv, *public)
     axes.plot([low, high], [low, high], color="0.7", linewidth=1, label="public = CV")
@@ -60,8 +58,7 @@ def plot_log(rows: Sequence[Submission], contest: Competition, found: Agreement,
     told = f", correlation of ranks {found.spearman:.2f}" if found.spearman == found.spearman else ""
     axes.set_title(f"{contest.name}: {len(pairs)} submissions{told}")
     axes.legend(loc="best", fontsize=8)
-    with replacing(path) as part:
-        figure.savefig(part, format="png", dpi=110)
+    write_png(path, figure)
 
 
 def _score(value: float | None) -> str:

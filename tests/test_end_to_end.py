@@ -198,7 +198,7 @@ def test_a_blend_of_what_was_predicted_needs_no_second_look(competition: Path, t
     assert (competition / "again.csv").read_bytes() == (competition / "first.csv").read_bytes()
 
 
-@pytest.mark.parametrize(("number", "at_once"), [(signal.SIGINT, "1"), (signal.SIGTERM, "2")])
+@pytest.mark.parametrize(("number", "at_once"), [pytest.param(signal.SIGINT, "1", marks=pytest.mark.slow), (signal.SIGTERM, "2")])
 def test_a_stop_leaves_a_run_that_goes_on(number: signal.Signals, at_once: str, competition: Path, tmp_path: Path) -> None:
     flags = [
         "--competition",

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from competition.figures import write_png
 from models.__main__ import RATES, START, STEPS, main
 from models.descent import bowl, descend, drawn, slope
 from models.errors import ModelError
@@ -56,8 +57,9 @@ def test_what_leads_nowhere_is_refused(rate: float, start: tuple[float, float], 
         descend(rate, start, steps)
 
 
-def test_a_picture_is_drawn_of_any_paths() -> None:
-    assert drawn([descend(rate, (-0.5, 2), 4) for rate in (0.5, 1e300, 0.02, 1, 2, 3, 4)]).startswith(b"\x89PNG")
+def test_a_picture_is_drawn_of_any_paths(tmp_path: Path) -> None:
+    write_png(tmp_path / "paths.png", drawn([descend(rate, (-0.5, 2), 4) for rate in (0.5, 1e300, 0.02, 1, 2, 3, 4)]))
+    assert (tmp_path / "paths.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_front_door_tells_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

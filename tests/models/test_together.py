@@ -129,6 +129,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_a_fold_that_is_held_by_another_command_ends_all(stopped: Path) -> None:
     (fold,) = stopped.glob("runs/digits/*/fold0")
     with FileLock(fold / ".lock"):
@@ -138,6 +139,7 @@ def test_a_fold_that_is_held_by_another_command_ends_all(stopped: Path) -> None:
     assert [text.count("another process is training this fold") for text in told] == [1, 0]
 
 
+@pytest.mark.slow
 def test_the_walk_by_accelerate_launch(tmp_path: Path) -> None:
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0"]
     launched = start([*launch, *TRAIN, "--machine.device", "cpu", "--optim.epochs", "2", "--fold", "0,1"], tmp_path)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from competition.figures import PALETTE
 from reports.blocks import NOTHING, Column
 from reports.pictures import SIDE, as_rgb, enlarged, jpeg_uri, with_heat
-from reports.style import INK, PALETTE, draw, shown
+from reports.style import INK, draw, shown
 from tests.reports.reading import read_page
 
 

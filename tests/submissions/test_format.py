@@ -41,7 +41,7 @@ def test_the_order_of_the_table_does_not_matter(answer: Answer, kind: Kind, seed
 @pytest.mark.parametrize(
     ("answer", "kind", "metric"), [(a, k, name) for a, k in CASES for name, metric in METRICS.items() if k in metric.tasks]
 )
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=seeds, sure=st.booleans())
 def test_a_formatted_table_is_never_refused(answer: Answer, kind: Kind, metric: str, seed: int, sure: bool) -> None:
     """Also with predictions of exactly 0 and 1, and numbers far outside of the training rows."""
