@@ -41,8 +41,9 @@ from competition.detect_test import AnswerRows, found_test, sample_test
 from competition.errors import CompetitionError, examples
 from competition.files import Files
 from competition.headers import IMAGE
-from competition.image_index import LEAST_SHARE, ImageIndex, role_of_file
+from competition.image_index import LEAST_SHARE, ImageIndex
 from competition.images import FileImages, ImageSource
+from competition.names import role_of_file
 from competition.pixels import PixelColumns
 from competition.text_tables import Table, Tables, read_tables
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from competition.detect_labels import Candidate, Rows
 from competition.errors import examples
-from competition.image_index import without_suffix
+from competition.names import without_suffix
 
 NAMES_OF_OURS = ("id", "image", "")
 

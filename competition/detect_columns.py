@@ -19,7 +19,8 @@ from competition.detect_labels import Rows
 from competition.detect_sample import Sample
 from competition.detect_values import as_number
 from competition.errors import examples
-from competition.image_index import ImageIndex, Role, role_of_file, words
+from competition.image_index import ImageIndex
+from competition.names import Role, role_of_file, words
 from competition.tabular import ColumnKind, Tabular
 from competition.text_tables import Table, Tables
 

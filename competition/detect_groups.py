@@ -6,7 +6,7 @@ import pandas as pd
 
 from competition.contest import Reason
 from competition.errors import examples
-from competition.image_index import words
+from competition.names import words
 
 GROUP_WORDS = frozenset(
     [

@@ -13,7 +13,8 @@ from competition.contest import Reason
 from competition.detect_other import many_an_id, more_than_an_image
 from competition.detect_sample import Sample, called_a_sample
 from competition.errors import CompetitionError, choose, examples
-from competition.image_index import LEAST_SHARE, ROLE_WORDS, ImageIndex, Role, role_of_file, without_suffix, words
+from competition.image_index import LEAST_SHARE, ImageIndex
+from competition.names import ROLE_WORDS, Role, role_of_file, without_suffix, words
 from competition.text_tables import Tables
 
 FOLDERS, NAMES = "folders", "names"

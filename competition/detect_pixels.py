@@ -6,7 +6,7 @@ from competition.detect_labels import Rows
 from competition.detect_sample import Sample
 from competition.detect_test import AnswerRows
 from competition.errors import CompetitionError, choose
-from competition.image_index import role_of_file
+from competition.names import role_of_file
 from competition.text_tables import Table, Tables
 
 

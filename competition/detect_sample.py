@@ -8,7 +8,8 @@ import pandas as pd
 from competition.config import CompetitionConfig
 from competition.contest import Reason
 from competition.errors import CompetitionError, choose, examples
-from competition.image_index import LEAST_SHARE, ImageIndex, role_of_file
+from competition.image_index import LEAST_SHARE, ImageIndex
+from competition.names import role_of_file
 from competition.text_tables import Table, Tables
 
 NAMED_SO = (

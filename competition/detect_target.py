@@ -28,7 +28,7 @@ from competition.detect_values import (
     with_comma,
 )
 from competition.errors import CompetitionError, choose, examples
-from competition.image_index import words
+from competition.names import words
 from competition.task import Kind, Task
 from competition.text_tables import Tables
 

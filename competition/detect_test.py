@@ -10,7 +10,8 @@ from competition.contest import Reason
 from competition.detect_labels import Candidate, Rows, folder_rows, missing_images, short_ids
 from competition.detect_sample import Sample
 from competition.errors import CompetitionError, examples
-from competition.image_index import ImageIndex, is_image, role_of_file
+from competition.image_index import ImageIndex
+from competition.names import is_image, role_of_file
 from competition.text_tables import Tables
 
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 
 from competition.detect_sample import Sample
-from competition.image_index import words
 from competition.metrics import METRICS
+from competition.names import words
 from competition.task import Kind
 
 SCORE_WORDS = frozenset(  # what is asked about images; the other numbers may be told about them too

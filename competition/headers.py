@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from competition.image_index import ImageIndex, is_image, words
+from competition.image_index import ImageIndex
+from competition.names import is_image, words
 from competition.pixels import pixel_names
 
 NUMBER, IMAGE, LABEL = "number", "image", "label"

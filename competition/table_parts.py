@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from competition.errors import examples
-from competition.image_index import ROLE_WORDS, WORD, role_of_file
+from competition.names import ROLE_WORDS, WORD, role_of_file
 
 SUBMISSION = "submission"
 PARTS_OF_NAMES = frozenset(["part", "fold", "split", "batch", "chunk", "shard"])

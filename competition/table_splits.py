@@ -5,7 +5,7 @@ birds.csv  ->  birds.csv (rows of train and val)  and  birds.csv#test
 
 import pandas as pd
 
-from competition.image_index import role_of, words
+from competition.names import role_of, words
 
 MOST_VALUES = 8
 TEST_ROWS = "#test"

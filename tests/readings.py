@@ -1,7 +1,7 @@
 """Trees that can be read in more than one way, and the reading that a person would take at once."""
 
 from tests.layouts import Tree, csv, picture, pictures
-from tests.miniatures import Miniature, at, sample
+from tests.miniatures.making import Miniature, at, sample
 
 PETS = ("cat", "dog", "owl")
 TRAIN, TEST = [f"a{place:02d}" for place in range(12)], [f"b{place:02d}" for place in range(6)]

@@ -15,7 +15,8 @@ from competition.load import load
 from competition.metrics import METRICS, check_metric
 from competition.show import toml_text
 from tests.layouts import CYCLE, LAYOUTS, SPECIES, Layout, Tree, archive, csv, picture, pictures, put, usual
-from tests.miniatures import MINIATURES, NOT_UNDERSTOOD, bone_age
+from tests.miniatures import MINIATURES
+from tests.miniatures.not_understood import NOT_UNDERSTOOD, bone_age
 from tests.readings import READINGS
 
 

@@ -14,7 +14,7 @@ from competition.config import CompetitionConfig
 from competition.load import load
 from competition.settings import competition_config
 from tests.layouts import archive, put, usual
-from tests.miniatures import NOT_UNDERSTOOD
+from tests.miniatures.not_understood import NOT_UNDERSTOOD
 
 HEAVY = ("torch", "sklearn", "albumentations", "cv2", "timm", "kaggle")
 
