@@ -94,7 +94,7 @@ def main() -> None:
         root = Path(name)
         paths = make_images(root / "images", given.images, 512, 384, ".jpg")
         kept = [root / f"fold{fold}" for fold in range(FOLDS)]
-        last = [copy.deepcopy(network).to(memory_format=torch.channels_last) for network in networks]  # type: ignore[call-overload]
+        last = [copy.deepcopy(network).to(memory_format=torch.channels_last) for network in networks]
         ours(last, root / "images", spec, root / "warm", kept)
         ratios, rates, off = [], [], 0.0
         for repeat in range(given.repeats):

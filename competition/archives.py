@@ -136,7 +136,7 @@ class _Stream(RawIOBase):
     def tell(self) -> int:
         return self.place
 
-    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
+    def readinto(self, buffer: memoryview) -> int:
         content = self.span.at(self.place, len(buffer))
         buffer[: len(content)] = content
         self.place += len(content)

@@ -12,13 +12,16 @@ import struct
 import warnings
 import zlib
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from competition import arrays
 from competition.dicom import dicom_shape, is_dicom, read_dicom
 from competition.errors import CompetitionError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 JPEG, PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 LFS = b"version https://git-lfs"
@@ -218,7 +221,7 @@ def _decode_tiff_by_cv2(content: bytes) -> np.ndarray | None:
     return pixels
 
 
-def _eight_bits(image, key: str) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _eight_bits(image: "Image.Image", key: str) -> np.ndarray:
     from PIL import Image
 
     if image.mode in SIXTEEN_BITS:
@@ -237,7 +240,7 @@ def _eight_bits(image, key: str) -> np.ndarray:  # type: ignore[no-untyped-def]
     return pixels[..., :1] if grey else pixels
 
 
-def _grey_palette(image) -> bool:  # type: ignore[no-untyped-def]
+def _grey_palette(image: "Image.Image") -> bool:
     """Whether all colours of a palette that the (loaded) picture uses are grey."""
     palette = np.frombuffer(image.palette.tobytes(), np.uint8) if image.palette and image.palette.mode == "RGB" else None
     if palette is None:

@@ -20,6 +20,7 @@ from competition.detect_groups import find_groups
 from competition.detect_labels import (
     FOLDERS,
     NAMES,
+    Candidate,
     Rows,
     column_of_classes,
     folder_rows,
@@ -190,7 +191,9 @@ def _without_a_label(index: ImageIndex, used: set[str]) -> int:
     return sum(path not in used for group in groups if not used.isdisjoint(group.paths) for path in group.paths)
 
 
-def _training_rows(candidates, tables: Tables, index: ImageIndex, sample: Sample | None, ask: CompetitionConfig, where: str):  # type: ignore[no-untyped-def]
+def _training_rows(
+    candidates: Sequence[Candidate], tables: Tables, index: ImageIndex, sample: Sample | None, ask: CompetitionConfig, where: str
+) -> tuple[Rows, Reason, list[str]]:
     if ask.labels not in (FOLDERS, NAMES):
         found = label_table(candidates, tables, sample, ask)
         if found is not None:

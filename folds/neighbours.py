@@ -7,6 +7,7 @@ Legend: N images, D numbers a description, k neighbours.
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -110,7 +111,9 @@ def _among(base: np.ndarray, queries: np.ndarray, members: np.ndarray, k: int) -
     return places, sizes
 
 
-def _merged(best, found: np.ndarray, view: np.ndarray, sizes: np.ndarray, k: int):  # type: ignore[no-untyped-def]
+def _merged(
+    best: Sequence[np.ndarray], found: np.ndarray, view: np.ndarray, sizes: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The k nearest different others of both lists."""
     places, views, alike = (np.hstack(pair) for pair in zip(best, (found, view, sizes), strict=True))
     alike = np.where(places == np.arange(len(places))[:, None], -np.inf, alike)  # an image is no neighbour of its own

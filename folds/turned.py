@@ -113,7 +113,7 @@ def _voted(plain: list[Features], mirrored: list[Features]) -> list[tuple[int, i
     middle = sample.mean(axis=0)
     _, axes = np.linalg.eigh(np.cov(sample.T))
     axes = axes[:, -DIMENSIONS:]
-    index = cv2.flann.Index(((everything - middle) @ axes).astype(np.float32), {"algorithm": 1, "trees": 4})  # type: ignore[call-arg]
+    index = cv2.flann.Index(((everything - middle) @ axes).astype(np.float32), {"algorithm": 1, "trees": 4})
     found = set()
     for view, asking in ((0, plain), (4, mirrored)):
         for image, own in enumerate(asking):

@@ -209,7 +209,7 @@ def why_no_pretrained(backbone: str) -> str:
     else:
         from torchvision.models import get_model_weights
 
-        address = str(get_model_weights(name)["DEFAULT"].url)  # type: ignore[index]
+        address = str(get_model_weights(name)["DEFAULT"].url)
         if (Path(torch.hub.get_dir()) / "checkpoints" / address.rsplit("/", 1)[-1]).is_file():
             return ""
     return _unreachable(address)
@@ -289,7 +289,7 @@ def _torchvision_names() -> list[str]:
 def _torchvision_native(name: str) -> InputSpec:
     from torchvision.models import get_model_weights
 
-    preset = get_model_weights(name)["DEFAULT"].transforms()  # type: ignore[index]
+    preset = get_model_weights(name)["DEFAULT"].transforms()
     return InputSpec(preset.crop_size[0], 3, tuple(preset.mean), tuple(preset.std), preset.interpolation.value)
 
 
@@ -314,7 +314,7 @@ def _torchvision_weights(name: str) -> dict[str, Any]:
     """
     from torchvision.models import get_model_weights
 
-    weights: Any = get_model_weights(name)["DEFAULT"]  # type: ignore[index]
+    weights: Any = get_model_weights(name)["DEFAULT"]
     try:
         return weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except OSError:

@@ -102,7 +102,7 @@ class TrainBatches(Dataset):
         numbers = ((e, s, calm(e * self.steps + s)) for e, s in places)
         loader: DataLoader = DataLoader(
             self, batch_size=None, sampler=numbers, num_workers=workers, pin_memory=pin, worker_init_fn=_alone if workers else None
-        )  # type: ignore[arg-type]
+        )
         return _as_raised(iter(loader))  # begun now: it draws from torch's generator, which each step sets anew
 
 

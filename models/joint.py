@@ -3,6 +3,7 @@
 Legend: N batch, C channels, H, W, F features of the backbone, D numbers of the columns, U units, K outputs.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ class Joint(nn.Linear):
         self.numbers, self.units = numbers, units
         self.columns = nn.Sequential(nn.Linear(numbers, units), nn.ReLU(), nn.Dropout(drop)) if units else nn.Identity()
 
-    def forward(self, features: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(self, features: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         return super().forward(torch.cat([features, self.columns(columns)], dim=1))
 
 
@@ -37,7 +38,7 @@ def join_columns(network: nn.Module, last: str, numbers: int, units: int, output
     network.__class__ = type(f"{own.__name__}WithColumns", (own,), {"forward": _forward_of(own)})
 
 
-def _forward_of(own: type[nn.Module]):  # type: ignore[no-untyped-def]
+def _forward_of(own: type[nn.Module]) -> Callable[..., torch.Tensor]:
     def forward(self: nn.Module, x: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         return self.joint(own.forward(self, x), columns)  # type: ignore[operator]
 

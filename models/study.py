@@ -179,7 +179,7 @@ def _left(study: Study, held: Any) -> int:
     """How many trials are still to be begun; those of a grid are in the queue."""
     known = [trial for trial in held.trials if _ended(trial) or trial.state.name == "WAITING"]
     tried = [trial.params or trial.system_attrs.get("fixed_params") for trial in known]
-    cells = list(product(*study.keys.values())) if study.sampler == "grid" else []  # type: ignore[arg-type]
+    cells = list(product(*study.keys.values())) if study.sampler == "grid" else []
     for params in (dict(zip(study.keys, cell, strict=True)) for cell in cells):
         if params not in tried:
             held.enqueue_trial(params)

@@ -67,7 +67,7 @@ def test_sizes_and_names_that_tell_the_class_are_named(tmp_path: Path) -> None:
     labels = np.arange(rows) % 2
 
     class Sized(ArrayImages):
-        def shape(self, key: str):  # type: ignore[no-untyped-def]
+        def shape(self, key: str):
             return (8 + 4 * labels[int(key.split("/")[1].split(".")[0])], 8, 3) if key.startswith("train") else (8, 8, 3)
 
     truth = np.eye(2, dtype=np.float32)[labels]

@@ -55,7 +55,7 @@ class Mark:
 def test_a_saved_network_gives_the_same_outputs(backbone: str, channels: int, tmp_path: Path) -> None:
     checkpoint = described(backbone, size_px=64, channels=channels)
     network = build(backbone, 3, checkpoint.spec, drop=0.5)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     images = torch.rand(4, channels, 64, 64)
     network.train()(images)  # moves what batch norm remembers
     save(tmp_path, network, checkpoint)

@@ -62,7 +62,7 @@ def halves(directory: Path, size_px: int = 8, **settings: dict[str, Any]) -> Fol
     return replace(job, task=FOUR, pixels=pixels.astype(np.uint8), truth=truth, taught=truth, tabular=told)
 
 
-def run(job: FoldJob, stop: Callable[[], bool] = lambda: False, method: str = "train"):  # type: ignore[no-untyped-def]
+def run(job: FoldJob, stop: Callable[[], bool] = lambda: False, method: str = "train"):
     machine = job.config.machine.model_copy(update={"cache": job.directory / "cache"})
     job = replace(job, config=job.config.model_copy(update={"machine": machine}))
     return METHODS[method](job, accelerator_for(machine), stop)

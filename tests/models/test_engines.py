@@ -22,7 +22,7 @@ def network_of(seed: int = 0, columns: int = 0) -> nn.Module:
     network = build("small/resnet9-8", 3, input_spec("small/resnet9-8", 16))
     if columns:
         join_columns(network, "head", columns, 4, 3)
-    return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval().to(memory_format=torch.channels_last)
 
 
 def images(count: int) -> torch.Tensor:

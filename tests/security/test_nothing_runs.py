@@ -92,7 +92,7 @@ def test_pretrained_weights_in_a_cache_of_others(kind: str, tmp_path: Path, monk
     from torchvision.models import get_model_weights
 
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
-    address = str(get_model_weights("shufflenet_v2_x0_5")["DEFAULT"].url)  # type: ignore[index]
+    address = str(get_model_weights("shufflenet_v2_x0_5")["DEFAULT"].url)
     put(tmp_path, {f"checkpoints/{address.rsplit('/', 1)[-1]}": pickles(tmp_path / "mark")[kind]})
     with pytest.raises(ModelError, match="what lies in torch's cache is no file of weights"):
         build("torchvision/shufflenet_v2_x0_5", 3, input_spec("torchvision/shufflenet_v2_x0_5", 64, 3), weights="pretrained")
