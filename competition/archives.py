@@ -205,6 +205,7 @@ ARCHIVES: dict[str, Callable[[Span, str], Folder]] = {
     ".tar.bz2": partial(open_packed_tar, bz2.open),
     ".tar.xz": partial(open_packed_tar, lzma.open),
     ".7z": open_7z,
+    ".npz": ZipFolder,  # of .npy files
 }
 
 

@@ -22,25 +22,41 @@ def read_npy(content: bytes, key: str) -> np.ndarray:
 
     Raises: CompetitionError for a file that is cut, holds objects (which could run anything), or is no image.
     """
-    shape = npy_shape(content)
+    return as_image(load_npy(content, f"image {key!r}"), key)
+
+
+def load_npy(content: bytes, what: str) -> np.ndarray:
+    """The array of a .npy file. what: it is, for errors.
+
+    Raises: CompetitionError for a file that is cut or holds objects (which could run anything).
+    """
+    shape = array_shape(content)
     if shape and math.prod(shape) > len(content):  # an element takes a byte at the least
-        raise CompetitionError(
-            f"image {key!r}: the array is cut: {' x '.join(map(str, shape))} values do not fit into {len(content):,} bytes"
-        )
+        raise CompetitionError(f"{what}: the array is cut: {' x '.join(map(str, shape))} values do not fit into {len(content):,} bytes")
     try:
-        array = np.load(io.BytesIO(content), allow_pickle=False)
+        return np.load(io.BytesIO(content), allow_pickle=False)
     except Exception as error:  # numpy raises whatever comes on damaged bytes
-        raise CompetitionError(f"image {key!r}: the array cannot be read ({error})") from None
-    return as_image(array, key)
+        if "Object arrays" in str(error):
+            raise CompetitionError(
+                f"{what}: it holds Python objects, which run whatever they say when they are loaded, and so are not; where you trust "
+                "them, np.load(..., allow_pickle=True).astype(str) or .astype(float) saved again is an array of text or numbers"
+            ) from None
+        raise CompetitionError(f"{what}: the array cannot be read ({error})") from None
 
 
 def npy_shape(head: bytes) -> tuple[int, int, int] | None:
     """H, W, C from the first bytes of a .npy file; None where they are no image's."""
+    shape = array_shape(head)
+    return shape_of_image(shape) if shape else None
+
+
+def array_shape(head: bytes) -> tuple[int, ...] | None:
+    """The shape of the array, from the first bytes of a .npy file; None where they are none's."""
     file = io.BytesIO(head)
     try:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        return _height_width_channels(read(file)[0])
+        return read(file)[0]
     except Exception:  # numpy raises whatever comes on damaged bytes
         return None
 
@@ -50,7 +66,7 @@ def as_image(array: np.ndarray, key: str) -> np.ndarray:
 
     Raises: CompetitionError for another number of axes, no pixels, and values that are no numbers.
     """
-    shape = _height_width_channels(array.shape)
+    shape = shape_of_image(array.shape)
     if shape is None or not array.size:
         raise CompetitionError(
             f"image {key!r}: an image has two or three axes, this array is {' x '.join(map(str, array.shape)) or 'one value'}"
@@ -76,7 +92,8 @@ def as_image(array: np.ndarray, key: str) -> np.ndarray:
     return np.rint((values - low) / np.where(high > low, high - low, 1) * 255).astype(np.uint8)
 
 
-def _height_width_channels(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+def shape_of_image(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """H, W, C of an array of two or three axes; None of other ones."""
     if len(shape) == 2:
         return shape[0], shape[1], 1
     if len(shape) != 3:

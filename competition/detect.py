@@ -6,7 +6,7 @@ What CompetitionConfig sets is taken as said; what is impossible is one Competit
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,6 +39,7 @@ from competition.detect_sample import Sample, called_a_sample, find_sample
 from competition.detect_submission import find_metric, find_submission, known_metric
 from competition.detect_target import Target, encode, find_target, frame_of, plain_rows
 from competition.detect_test import AnswerRows, found_test, sample_test
+from competition.detect_values import as_number
 from competition.errors import CompetitionError, examples
 from competition.files import Files
 from competition.headers import IMAGE
@@ -46,6 +47,7 @@ from competition.image_index import LEAST_SHARE, ImageIndex
 from competition.images import FileImages, ImageSource
 from competition.names import role_of_file
 from competition.pixels import PixelColumns
+from competition.stacks import add_stacks, find_stacks
 from competition.text_tables import Table, Tables, read_tables
 
 SHOWN_TABLES = 6
@@ -75,8 +77,10 @@ def detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
 
 def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     where = str(files.root)
-    index = ImageIndex(files.paths)
+    no_files_of_images, stacks = find_stacks(files)
+    index = ImageIndex(path for path in files.paths if path not in no_files_of_images)
     tables = read_tables(files, index)
+    add_stacks(stacks, files, tables)
     pixel_tables = [table.pixels for table in tables.of.values() if table.pixels]
     if not len(index) and not pixel_tables:
         raise no_images(files.paths, where)
@@ -93,7 +97,10 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
         images = PixelColumns(files, pixel_tables)
         train, table, reason = pixel_train(tables, sample, ask)
         test = pixel_test(tables, table, sample, where)
-        reasons, notes, test_columns, beside = [reason], [], [], pd.DataFrame(index=range(len(train.ids)))
+        used = {key.rpartition("#")[0] for key in (train.images[0], test.images[0])}
+        unused = [table.path for table in pixel_tables if table.path not in used]
+        notes = [f"rows of images that are not used: {examples(unused)}"] if unused else []
+        reasons, test_columns, beside = [reason], [], pd.DataFrame(index=range(len(train.ids)))
     scored_by = known_metric(name, ask)
     target = find_target(train, sample, tables, test_columns, ask, scored_by)
     refuse_places(train.where, target.columns, ask)
@@ -214,7 +221,8 @@ def _training_rows(
     notes = ["images of the validation folder are training images here"] if index.of_role("val") and index.of_role("train") else []
     notes += [f"{len(unlabelled):,} images of a folder that is called unlabelled are left out: {unlabelled[0]}"] if unlabelled else []
     if ask.labels in ("auto", FOLDERS):
-        rows = _folders_of_roles(index, set(paths)) or folder_rows(paths)
+        names = _words_of(sample)
+        rows = _folders_of_roles(index, set(paths), names) or folder_rows(paths, names)
         if rows is not None and ask.labels == "auto":
             _refuse_passing_over(tables, sample, rows, index)
         if rows is not None:
@@ -279,10 +287,19 @@ def _no_image_is_called_so(table: Table) -> str:
     return f"No image is called as {examples(table.frame[column].head(2).tolist())} of {table.path} are, column {column!r}"
 
 
-def _folders_of_roles(index: ImageIndex, wanted: set[str]) -> Rows | None:
-    """Training and validation folders that have classes below, as one. wanted: the images that may be of one."""
+def _words_of(sample: Sample | None) -> set[str]:
+    """The classes that a sample names, in its cells or as its columns; none where they are numbers, which may stand for anything."""
+    if sample is None:
+        return set()
+    columns = sample.answer_columns
+    names = set(columns) if len(columns) > 1 else {cell.strip() for cell in sample.frame[columns[0]]}
+    return set() if any(not name or as_number(name) is not None for name in names) else names
+
+
+def _folders_of_roles(index: ImageIndex, wanted: set[str], names: Collection[str]) -> Rows | None:
+    """Training and validation folders that have classes below, as one. wanted: the images that may be of one; names: of classes."""
     groups = [group for group in index.groups.values() if group.role in ("train", "val") and not group.beside]
-    rows = [part for group in groups if (part := folder_rows([path for path in group.paths if path in wanted])) is not None]
+    rows = [part for group in groups if (part := folder_rows([path for path in group.paths if path in wanted], names)) is not None]
     return together(rows) if rows else None
 
 

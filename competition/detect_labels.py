@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -240,11 +240,16 @@ def is_unlabelled(path: str) -> bool:
     return any(not UNLABELLED_WORDS.isdisjoint(words(part)) for part in path.split("/")[:-1])
 
 
-def folder_rows(paths: Sequence[str]) -> Rows | None:
-    """Images whose folder is their class; None where there are not two such folders, or they are those of training and validation."""
+def folder_rows(paths: Sequence[str], asked: Collection[str] = ()) -> Rows | None:
+    """Images whose folder is their class; None where there are not two such folders, or they are those of training and validation.
+
+    asked: names of classes; of folders in folders, those are the classes that have these names, else the outer ones.
+    """
     base = _common_folder(paths)
-    below = [path[len(base) :] for path in paths]
-    classes = [rest.partition("/")[0] if "/" in rest else "" for rest in below]
+    parts = [path[len(base) :].split("/")[:-1] or [""] for path in paths]
+    levels = range(min(map(len, parts), default=0))
+    level = next((level for level in levels if asked and {folders[level] for folders in parts}.issuperset(asked)), 0)
+    classes = [folders[level] for folders in parts]
     if len(set(classes)) < 2 or "" in classes or all(words(name) and set(words(name)) <= ROLE_WORDS.keys() for name in set(classes)):
         return None
     return Rows(FOLDERS, None, pd.DataFrame({"label": classes}, dtype="str"), short_ids(paths, base), list(paths))

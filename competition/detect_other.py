@@ -106,5 +106,6 @@ _RECORDS = "images have to be taken out of these files and written as JPEG or PN
 HINTS = {
     **dict.fromkeys((".wav", ".mp3", ".flac", ".ogg", ".m4a"), "sounds are not read: write their spectrograms as PNG first"),
     **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm"), "videos are not read: write frames of them as JPEG first"),
-    **dict.fromkeys((".tfrec", ".tfrecord", ".tfrecords", ".bson", ".hdf5", ".h5", ".npz", ".pkl", ".parquet", ".nii"), _RECORDS),
+    ".npy": "arrays of images are read where their names say what they are: X_train.npy, y_train.npy and X_test.npy, one of each",
+    **dict.fromkeys((".tfrec", ".tfrecord", ".tfrecords", ".bson", ".hdf5", ".h5", ".pkl", ".parquet", ".nii"), _RECORDS),
 }

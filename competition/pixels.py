@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,19 @@ class Span(NamedTuple):
     shape: Shape
 
 
+class PixelRows(Protocol):
+    """A file whose rows are images, each of the shape: a table of pixels, or an array."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def shape(self) -> Shape: ...
+    def key(self, row: int) -> str: ...
+    def read(self, files: Files) -> np.ndarray: ...
+
+
 @dataclass(frozen=True)
 class PixelTable:
     """Where in a CSV the pixels stand: columns `first` to before `last`, as H x W x C; the others are ids and labels."""
@@ -48,11 +61,15 @@ class PixelTable:
     def key(self, row: int) -> str:
         return f"{self.path}#{row}"
 
+    def read(self, files: Files) -> np.ndarray:
+        """uint8 N x H x W x C."""
+        return read_pixels(files, self)
+
 
 class PixelColumns:
-    """Images of one or more pixel tables; a key is PATH#ROW, the first row is 0."""
+    """Images of one or more files of rows; a key is PATH#ROW, the first row is 0."""
 
-    def __init__(self, files: Files, tables: Iterable[PixelTable]) -> None:
+    def __init__(self, files: Files, tables: Iterable[PixelRows]) -> None:
         self.files = files
         self.tables = {table.path: table for table in tables}
         self._pixels: dict[str, np.ndarray] = {}
@@ -62,7 +79,7 @@ class PixelColumns:
         table, row = self._at(key)
         with self._lock:
             if table.path not in self._pixels:
-                self._pixels[table.path] = read_pixels(self.files, table)
+                self._pixels[table.path] = table.read(self.files)
         return self._pixels[table.path][row]
 
     def stamp(self, keys: Sequence[str]) -> str:
@@ -71,7 +88,7 @@ class PixelColumns:
     def shape(self, key: str) -> Shape:
         return self._at(key)[0].shape
 
-    def _at(self, key: str) -> tuple[PixelTable, int]:
+    def _at(self, key: str) -> tuple[PixelRows, int]:
         path, _, row = key.rpartition("#")
         table = self.tables.get(path)
         if table is None or not row.isdecimal() or int(row) >= table.rows:

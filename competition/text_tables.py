@@ -18,7 +18,8 @@ from competition.files import Files
 from competition.headers import joined_by_number, names_without_header
 from competition.image_index import ImageIndex
 from competition.json_tables import read_json, text_of
-from competition.pixels import PixelTable, Span, pixel_span, read_beside
+from competition.names import words
+from competition.pixels import PixelRows, PixelTable, Span, pixel_span, read_beside
 from competition.table_parts import parts_joined
 from competition.table_splits import TEST_ROWS, split_rows
 
@@ -27,6 +28,7 @@ HEAD_BYTES = 256 * 2**10
 MOST_BYTES = 2**30  # of a table that is no table of pixels: what is longer holds something else than labels
 MOST_COLUMNS = 20_000  # of a parquet file: with more, its columns are pixels
 LOOKED_AT_ROWS = 8
+BOXES = frozenset(["box", "boxes", "bbox", "bboxes"])
 MANY_SIDE_FILES = 10  # files that are called as images are: with fewer, that is chance
 DECIMAL_COMMA = re.compile(r"-?\d+(,\d+)?")
 UNREAD = {
@@ -46,11 +48,11 @@ BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-1
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text; where its rows are images, `pixels` says in which columns, and `frame` holds the others."""
+    """A table of text; where its rows are images, `pixels` says where they stand, and `frame` holds the other columns."""
 
     path: str
     frame: pd.DataFrame
-    pixels: PixelTable | None = None
+    pixels: PixelRows | None = None
     names: pd.DataFrame | None = None  # what its numbers stand for, where the same file tells
 
 
@@ -72,6 +74,9 @@ def read_tables(files: Files, index: ImageIndex) -> Tables:
     """All tables of a competition; one with training and test rows is two, the second called PATH#test."""
     tables = Tables(side_files=_side_files(files.paths, index))
     beside = {path for paths in tables.side_files.values() for path in paths}
+    for ending, paths in _of_folders(files.paths).items():
+        beside.update(paths)
+        tables.notes.append(f"not read: {len(paths):,} files {ending} of one folder each, such as {paths[0]}")
     endings = (*READERS, *UNREAD, *map(str.upper, (*READERS, *UNREAD)))
     for path in files.paths:
         if not path.endswith(endings) or path in beside:
@@ -130,6 +135,18 @@ def _side_files(paths: Sequence[str], index: ImageIndex) -> dict[str, list[str]]
         of_one = [path for path in alike if index.has(path[path.rfind("/") + 1 : -len(ending)])]
         if len(of_one) >= MANY_SIDE_FILES:
             found[ending] = of_one
+    return found
+
+
+def _of_folders(paths: Sequence[str]) -> dict[str, list[str]]:
+    """Tables of boxes that are called as their folders are, by what they are called more: train/n01443537/n01443537_boxes.txt."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        if path.endswith(SIDE_ENDINGS):
+            folder, _, name = path.rpartition("/")
+            called = folder.rpartition("/")[2]
+            if called and name.startswith(called) and not BOXES.isdisjoint(words(name[len(called) :])):
+                found.setdefault(name[len(called) :], []).append(path)
     return found
 
 

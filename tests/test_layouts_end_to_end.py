@@ -30,6 +30,7 @@ OWN = {
     "archives": Grader(column_auc),
     "breeds": Grader(log_loss, greater_is_better=False),
     "bands": Grader(rmse_of_1_to_100, greater_is_better=False),
+    "stacks": Grader(names),
 }
 
 

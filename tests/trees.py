@@ -149,6 +149,28 @@ def bands() -> dict[str, bytes]:
     }
 
 
+def stacks() -> dict[str, bytes]:
+    """All pictures in one array of fractions, channels first; their classes in another, as words. Rows are answered for from 0."""
+
+    def array(values: np.ndarray) -> bytes:
+        file = io.BytesIO()
+        np.save(file, values)
+        return file.getvalue()
+
+    def seen(names: list[str]) -> np.ndarray:
+        files = (np.frombuffer(picture(number % 3 / 3, name), np.uint8) for number, name in enumerate(names))
+        return np.stack([cv2.imdecode(file, cv2.IMREAD_COLOR_RGB) for file in files]).transpose(0, 3, 1, 2).astype(np.float32) / 255
+
+    names = ["rye", "oat", "corn"]
+    return {
+        "X_train.npy": array(seen(ids(TRAIN, "a"))),
+        "y_train.npy": array(np.array([names[number % 3] for number in range(TRAIN)])),
+        "X_test.npy": array(seen(ids(TEST, "b"))),
+        "sample_submission.csv": table("Id,Category", (f"{number},rye" for number in range(TEST))),
+        ANSWERS: table("Id,Category", (f"{number},{names[number % 3]}" for number in range(TEST))),
+    }
+
+
 def write_tree(root: Path, name: str) -> Path:
     """The competition's directory, root/NAME; the answers lie beside it."""
     for path, data in TREES[name]().items():
@@ -167,4 +189,5 @@ TREES: dict[str, Callable[[], dict[str, bytes]]] = {
     "archives": archives,
     "breeds": breeds,
     "bands": bands,
+    "stacks": stacks,
 }

@@ -4,6 +4,22 @@ from tests.layouts import SPECIES, archive, csv, picture, pictures
 from tests.miniatures.making import TEST, TRAIN, Miniature, labels, sample, tiffs
 
 BY_NAME: dict[str, Miniature] = {
+    "tiny-imagenet: folders of classes, boxes beside, a table of validation images": Miniature(
+        lambda: {
+            **pictures(f"tiny/train/n0{kind}/images/n0{kind}_{number}.JPEG" for kind in range(3) for number in range(4)),
+            **{
+                f"tiny/train/n0{kind}/n0{kind}_boxes.txt": "".join(f"n0{kind}_{number}.JPEG\t0\t0\t62\t39\n" for number in range(4))
+                for kind in range(3)
+            },
+            **pictures(f"tiny/val/images/val_{number}.JPEG" for number in range(6)),
+            "tiny/val/val_annotations.txt": "".join(f"val_{number}.JPEG\tn0{number % 3}\t0\t0\t62\t39\n" for number in range(6)),
+            **pictures(f"tiny/test/images/test_{number}.JPEG" for number in range(4)),
+            "tiny/wnids.txt": "n00\nn01\nn02\n",
+            "tiny/words.txt": "n00\tgoldfish, Carassius auratus\nn01\tEuropean fire salamander\nn02\tbullfrog\n",
+        },
+        *("multiclass", "label", 3, (18, "n00_0"), (4, "test_0")),
+        note="not read: 3 files _boxes.txt of one folder each",
+    ),
     "state-farm-distracted-driver-detection": Miniature(
         lambda: {
             **pictures(f"imgs/train/c{n % 3}/img_{n}.jpg" for n in range(36)),

@@ -24,6 +24,12 @@ def cub() -> Tree:
     }
 
 
+KINDS_NAMES_NUMBERS = [
+    (kind, name, number)
+    for kind, names in {"animal": ("cat", "dog"), "plant": ("oak", "ash")}.items()
+    for name in names
+    for number in range(5)
+]
 FORMS: dict[str, Miniature] = {
     # ---- pixels in one column -------------------------------------------------------------------------------------
     "fer2013": Miniature(
@@ -163,6 +169,32 @@ FORMS: dict[str, Miniature] = {
         3,
         (12, "0.jpg"),
         (4, "12.jpg"),
+    ),
+    "folders of classes in folders of kinds, by the sample's cells": Miniature(
+        lambda: {
+            **pictures(f"train/{kind}/{name}/{number}.jpg" for kind, name, number in KINDS_NAMES_NUMBERS),
+            **pictures(at(TEST, folder="test/")),
+            **sample("id,label", TEST, "oak"),
+        },
+        *("multiclass", "label", 4, (20, "animal/cat/0"), (4, "b00")),
+    ),
+    "folders of classes in folders of kinds, by the sample's columns": Miniature(
+        lambda: {
+            **pictures(f"train/{kind}/{name}/{number}.jpg" for kind, name, number in KINDS_NAMES_NUMBERS),
+            **pictures(at(TEST, folder="test/")),
+            **sample("id,cat,dog,oak,ash", TEST, "0.25,0.25,0.25,0.25"),
+        },
+        *("multiclass", "probabilities", 4, (20, "animal/cat/0"), (4, "b00")),
+    ),
+    "folders of patients in folders of classes": Miniature(
+        lambda: {
+            **pictures(
+                f"train/{kind}/{patient}/{number}.jpg" for kind in ("benign", "malignant") for patient in (0, 1) for number in range(3)
+            ),
+            **pictures(at(TEST, folder="test/")),
+            **sample("id,label", TEST, "0"),
+        },
+        *("binary", "probability", 2, (12, "benign/0/0"), (4, "b00")),
     ),
     "food-101: folders of classes, and lists of train and test": Miniature(
         lambda: {
