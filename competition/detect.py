@@ -275,11 +275,21 @@ def _what_to_do(tables: Tables, index: ImageIndex) -> str:
             "for; labels should stand in one table"
         )
     if named := next((table for path, table in tables.of.items() if role_of_file(path) == "train" and len(table.frame.columns) > 1), None):
-        return f" {_no_image_is_called_so(named)}: are the training images there?" + TO_NAME
+        return _rows_of_one_image(named, index) or f" {_no_image_is_called_so(named)}: are the training images there?" + TO_NAME
     masks = [group.folder for group in index.groups.values() if group.beside]
     if masks:
         return f" {examples(masks)} hold pictures that belong to others: competitions about masks are not what this is made for"
     return TO_NAME
+
+
+def _rows_of_one_image(table: Table, index: ImageIndex) -> str:
+    """A sentence about a table whose rows are fewer images; empty where it is none."""
+    for name in table.frame.columns[:MOST_ID_COLUMNS]:
+        images = table.frame[name].drop_duplicates().tolist()
+        if 1 < len(images) < len(table.frame) and index.share(images) > LEAST_SHARE:
+            rows = f"{table.path} has {len(table.frame):,} rows for {len(images):,} images, by column {name!r}"
+            return f" {rows}: a row for each class or object is not understood; write one row an image, with a column for each class"
+    return ""
 
 
 def _no_image_is_called_so(table: Table) -> str:

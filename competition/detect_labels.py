@@ -81,7 +81,8 @@ def image_tables(tables: Tables, index: ImageIndex, sample: Sample | None, id_co
 
 
 def _with_labels(candidate: Candidate, tables: Tables, sample: Sample) -> Candidate:
-    """The candidate; where it lacks what the sample asks for, with the columns of a table that has it and shares an id column."""
+    """The candidate; where it lacks what the sample asks for, with the columns of a table that has it and shares an id column: its rows
+    that this table has."""
     frame, asked = candidate.frame, set(sample.answer_columns)
     if candidate.role == "test":
         return candidate
@@ -91,9 +92,11 @@ def _with_labels(candidate: Candidate, tables: Tables, sample: Sample) -> Candid
         for name in frame.columns:
             if not name or name in asked or name not in table.frame.columns or not table.frame[name].is_unique:
                 continue
-            if set(frame[name]) <= set(table.frame[name]):
-                tables.notes.append(f"{path} has the labels for {candidate.path}, by {name!r}")
-                return replace(candidate, frame=frame.merge(table.frame, on=name, how="left", suffixes=("", f" of {path}")))
+            ours, theirs = set(frame[name]), set(table.frame[name])
+            if ours <= theirs or (theirs <= ours and not called_a_sample(path)):  # the rest may be test rows
+                rest = "" if ours <= theirs else f" ({len(theirs):,} of its {len(ours):,} rows)"
+                tables.notes.append(f"{path} has the labels for {candidate.path}{rest}, by {name!r}")
+                return replace(candidate, frame=frame.merge(table.frame, on=name, how="inner", suffixes=("", f" of {path}")))
     return candidate
 
 

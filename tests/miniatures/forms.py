@@ -170,6 +170,16 @@ FORMS: dict[str, Miniature] = {
         (12, "0.jpg"),
         (4, "12.jpg"),
     ),
+    "labels by numbers of another table, which has the files of both sides": Miniature(
+        lambda: {
+            **BOTH,
+            "files.csv": csv("number,file", [f"{place * 37 % 101 + 500},{name}.jpg" for place, name in enumerate([*TRAIN, *TEST])]),
+            "train.csv": csv("number,label", [f"{place * 37 % 101 + 500},{label}" for place, label in enumerate(labels(12))]),
+            **sample("number,label", [str((12 + place) * 37 % 101 + 500) for place in range(4)], SPECIES[0]),
+        },
+        *("multiclass", "label", 3, (12, "a00.jpg"), (4, "540")),
+        note="train.csv has the labels for files.csv (12 of its 16 rows), by 'number'",
+    ),
     "folders of classes in folders of kinds, by the sample's cells": Miniature(
         lambda: {
             **pictures(f"train/{kind}/{name}/{number}.jpg" for kind, name, number in KINDS_NAMES_NUMBERS),

@@ -156,6 +156,14 @@ NOT_UNDERSTOOD: dict[str, tuple[Callable[[], Tree], str]] = {
         lambda: {**BOTH, "train.csv": csv("image,caption", [f"{n}.jpg,{n} sits on the mat alone" for n in TRAIN])},
         "train.csv: 'caption' holds 12 different sentences in 12 rows, such as 'a00 sits on the mat alone': captions and answers in words",
     ),
+    "a row for each image and class": (
+        lambda: {
+            **BOTH,
+            "train.csv": csv("id,class,present", [f"{name},{kind},0" for name in TRAIN for kind in SPECIES]),
+            "sample_submission.csv": csv("id,class,present", [f"{name},{kind},0" for name in TEST for kind in SPECIES]),
+        },
+        r"train.csv has 36 rows for 12 images, by column 'id': a row for each class or object is not understood; write one row an image",
+    ),
     "hemorrhage: a row for each class": (
         lambda: {
             **BOTH,
