@@ -75,11 +75,10 @@ def add_stacks(stacks: dict[str, tuple[Stack, str]], files: Files, tables: Table
         if labels:
             frame = _labels(load_npy(files.read(labels), labels), labels)
         else:
-            fitting = [
-                path
-                for path, table in tables.of.items()
-                if role_of_file(path) == role and not table.pixels and len(table.frame) == stack.rows and not called_a_sample(path)
-            ]
+            as_long = [path for path, table in tables.of.items() if not table.pixels and len(table.frame) == stack.rows]
+            fitting = [path for path in as_long if role_of_file(path) == role]
+            if role == "train" and not fitting:
+                fitting = [path for path in as_long if role_of_file(path) is None and not called_a_sample(path)]
             if len(fitting) == 1:
                 told = fitting[0]
                 frame = _in_order(tables.of.pop(told).frame)

@@ -55,6 +55,12 @@ WAYS: dict[str, Callable[[], Tree]] = {
         "test/images.npy": npy(IMAGES[:4]),
         **sample(SPECIES[0]),
     },
+    "a table of labels alone": lambda: {
+        "train.npy": npy(IMAGES),
+        "labels.csv": csv("species", WORDS),
+        "test.npy": npy(IMAGES[:4]),
+        **sample(SPECIES[0]),
+    },
     "a table of labels in another order": lambda: {
         "train_images.npy": npy(IMAGES),
         "train_labels.csv": csv("id,label", [f"{row},{WORDS[row]}" for row in reversed(range(12))]),
