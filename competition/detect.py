@@ -301,8 +301,8 @@ def _words_of(sample: Sample | None) -> set[str]:
     """The classes that a sample names, in its cells or as its columns; none where they are numbers, which may stand for anything."""
     if sample is None:
         return set()
-    columns = sample.answer_columns
-    names = set(columns) if len(columns) > 1 else {cell.strip() for cell in sample.frame[columns[0]]}
+    first, *others = sample.answer_columns
+    names = {first, *others} if others else {cell.strip() for cell in sample.frame[first]}
     return set() if any(not name or as_number(name) is not None for name in names) else names
 
 

@@ -159,7 +159,10 @@ def stacks() -> dict[str, bytes]:
 
     def seen(names: list[str]) -> np.ndarray:
         files = (np.frombuffer(picture(number % 3 / 3, name), np.uint8) for number, name in enumerate(names))
-        return np.stack([cv2.imdecode(file, cv2.IMREAD_COLOR_RGB) for file in files]).transpose(0, 3, 1, 2).astype(np.float32) / 255
+        return (
+            np.stack([np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR_RGB)) for file in files]).transpose(0, 3, 1, 2).astype(np.float32)
+            / 255
+        )
 
     names = ["rye", "oat", "corn"]
     return {
