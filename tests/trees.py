@@ -158,11 +158,9 @@ def stacks() -> dict[str, bytes]:
         return file.getvalue()
 
     def seen(names: list[str]) -> np.ndarray:
-        files = (np.frombuffer(picture(number % 3 / 3, name), np.uint8) for number, name in enumerate(names))
-        return (
-            np.stack([np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR_RGB)) for file in files]).transpose(0, 3, 1, 2).astype(np.float32)
-            / 255
-        )
+        files = [np.frombuffer(picture(number % 3 / 3, name), np.uint8) for number, name in enumerate(names)]
+        pixels = np.stack([np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR_RGB)) for file in files])
+        return pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255
 
     names = ["rye", "oat", "corn"]
     return {
