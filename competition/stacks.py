@@ -8,6 +8,7 @@ Legend: N images, H height, W width, C channels.
 """
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +19,12 @@ from competition.decode import Shape
 from competition.detect_sample import called_a_sample
 from competition.errors import CompetitionError
 from competition.files import Files
-from competition.names import role_of_file
+from competition.names import is_image, role_of_file
 from competition.pixels import square
 from competition.text_tables import Table, Tables
 
-MOST_ARRAYS = 16  # with more of them, a .npy file is an image
+MOST_ARRAYS = 16  # with more of them, or other images beside, a .npy file is an image
+ARRAY_OF_NPZ = re.compile(r"\.npz/[^/]*\.npy$", re.IGNORECASE)
 HEAD_BYTES = 4096  # hold what a .npy file says of itself
 
 
@@ -51,17 +53,17 @@ class Stack:
 def find_stacks(files: Files) -> tuple[set[str], dict[str, tuple[Stack, str]]]:
     """Arrays that are no image files of their own; and by role (train, val, test) the stack of images and the array of its labels, ""
     where there is none. Of a role with two arrays of images, or without those of training, none is a stack."""
-    arrays = [path for path in files.paths if path.lower().endswith(".npy")]
-    packed = {path for path in arrays if ".npz/" in path.lower()}
-    loose = [path for path in arrays if path not in packed]
-    shapes = {path: array_shape(files.head(path, HEAD_BYTES)) for path in (*packed, *(loose if len(loose) <= MOST_ARRAYS else ()))}
+    packed = {path for path in files.paths if ARRAY_OF_NPZ.search(path)}
+    images = [path for path in files.paths if path not in packed and is_image(path)]
+    loose = images if len(images) <= MOST_ARRAYS and all(path.lower().endswith(".npy") for path in images) else []
+    shapes = {path: array_shape(files.head(path, HEAD_BYTES)) for path in (*packed, *loose)}
     stacks = {}
     for role in ("train", "val", "test"):
         own = {path: shape for path, shape in shapes.items() if shape and role_of_file(path) == role}
         axes = max(map(len, own.values()), default=0)
-        images = [path for path, shape in own.items() if len(shape) == axes and _of_one(shape)]
-        if len(images) == 1 and (shape := _of_one(own[images[0]])):
-            stack = Stack(images[0], own[images[0]][0], shape)
+        of_images = [path for path, shape in own.items() if len(shape) == axes and _of_one(shape)]
+        if len(of_images) == 1 and (shape := _of_one(own[of_images[0]])):
+            stack = Stack(of_images[0], own[of_images[0]][0], shape)
             labels = [path for path in own if path != stack.path and own[path][0] == stack.rows and len(own[path]) <= 2]
             stacks[role] = stack, labels[0] if len(labels) == 1 else ""
     stacks = stacks if "train" in stacks else {}

@@ -101,7 +101,7 @@ def test_every_tree_has_its_grader() -> None:
 @pytest.mark.parametrize("name", OWN)
 def test_a_layout_of_our_own(name: str, tmp_path: Path) -> None:
     source = write_tree(tmp_path, name)
-    require_better_than_the_sample(walk(source, tmp_path, Effort(16, 6, folds=2)), source, as_text(tmp_path / ANSWERS), OWN[name])
+    require_better_than_the_sample(walk(source, tmp_path, Effort(16, 12, folds=2)), source, as_text(tmp_path / ANSWERS), OWN[name])
 
 
 @pytest.mark.skipif(not MAKER.is_file(), reason="the maker of synthetic trees (../shared/contests/make_tree.py) is not at hand")

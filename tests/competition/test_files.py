@@ -69,6 +69,7 @@ MAKERS = {
     ".tar.bz2": lambda path: as_tar(path, "w:bz2"),
     ".tar.xz": lambda path: as_tar(path, "w:xz"),
     ".7z": as_7z,
+    ".npz": as_zip,
 }
 
 

@@ -12,7 +12,7 @@ from competition.config import CompetitionConfig
 from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.load import load
-from tests.layouts import SPECIES, Tree, csv, put
+from tests.layouts import SPECIES, Tree, csv, pictures, put
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 6, 5, 3), dtype=np.uint8)
 CLASSES = np.arange(12) % 3
@@ -117,6 +117,13 @@ def test_ids_of_a_test_table_are_answered_for(tmp_path: Path) -> None:
 def test_images_for_validation_are_named_as_unused(tmp_path: Path) -> None:
     contest = found(loose(IMAGES, CLASSES, IMAGES[:4], 0) | {"X_val.npy": npy(IMAGES[:5]), "y_val.npy": npy(CLASSES[:5])}, tmp_path)
     assert "rows of images that are not used: 'X_val.npy'" in contest.notes
+
+
+def test_one_array_among_images_of_other_kinds_is_an_image(tmp_path: Path) -> None:
+    tree: Tree = {**pictures(f"train/{row}.png" for row in range(11)), "train/11.npy": npy(IMAGES[0])}
+    tree |= pictures(f"test/{row}.png" for row in range(4))
+    tree |= {"train.csv": csv("Id,Category", [f"{row},{WORDS[row]}" for row in range(12)]), **sample(SPECIES[0])}
+    assert found(tree, tmp_path).train["image"].iloc[-1] == "train/11.npy"
 
 
 def test_arrays_beside_images_in_files_are_none_of_them(tmp_path: Path) -> None:
