@@ -27,6 +27,7 @@ class Group:
     folder: str
     role: Role | None
     beside: bool = False
+    depth: int = 1  # parts of its longest path
     paths: list[str] = field(default_factory=list)
     _by_spelling: dict[Spelling, dict[str, str]] = field(default_factory=dict)
 
@@ -55,7 +56,9 @@ def grouped(paths: Iterable[str]) -> dict[str, Group]:
     above = _folder_above([folder for folder, _ in folders])
     for folder, together in folders:
         below, role, is_beside = _group_of(folder[len(above) :], beside)
-        groups.setdefault(above + below, Group(above + below, role, is_beside)).paths.extend(together)
+        group = groups.setdefault(above + below, Group(above + below, role, is_beside))
+        group.paths.extend(together)
+        group.depth = max(group.depth, folder.count("/") + 1)
     return groups
 
 

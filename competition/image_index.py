@@ -40,7 +40,7 @@ class ImageIndex:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.groups = grouped(paths)
-        self.deepest = 1 + max((path.count("/") for group in self.groups.values() for path in group.paths), default=0)  # parts of a path
+        self.deepest = max((group.depth for group in self.groups.values()), default=1)
 
     def __len__(self) -> int:
         return sum(len(group.paths) for group in self.groups.values())

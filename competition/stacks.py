@@ -35,6 +35,7 @@ class Stack:
     path: str
     rows: int
     shape: Shape
+    labels: str = ""  # the array of its labels, row by row
 
     def key(self, row: int) -> str:
         return f"{self.path}#{row}"
@@ -50,9 +51,13 @@ class Stack:
         return _eight_bits(array, self.path).reshape(-1, *self.shape)
 
 
-def find_stacks(files: Files) -> tuple[set[str], dict[str, tuple[Stack, str]]]:
-    """Arrays that are no image files of their own; and by role (train, val, test) the stack of images and the array of its labels, ""
-    where there is none. Of a role with two arrays of images, or without those of training, none is a stack."""
+def find_stacks(files: Files) -> tuple[set[str], dict[str, Stack]]:
+    """Arrays that are no image files of their own; and by role (train, val, test) the stack of images.
+
+    Of a role with two arrays of images, or without those of training, none is a stack.
+    """
+    if not any(path.endswith((".npy", ".NPY")) for path in files.paths):  # as nearly always, and there may be sixty thousand paths
+        return set(), {}
     packed = {path for path in files.paths if ARRAY_OF_NPZ.search(path)}
     images = [path for path in files.paths if path not in packed and is_image(path)]
     loose = images if len(images) <= MOST_ARRAYS and all(path.lower().endswith(".npy") for path in images) else []
@@ -63,19 +68,19 @@ def find_stacks(files: Files) -> tuple[set[str], dict[str, tuple[Stack, str]]]:
         axes = max(map(len, own.values()), default=0)
         of_images = [path for path, shape in own.items() if len(shape) == axes and _of_one(shape)]
         if len(of_images) == 1 and (shape := _of_one(own[of_images[0]])):
-            stack = Stack(of_images[0], own[of_images[0]][0], shape)
-            labels = [path for path in own if path != stack.path and own[path][0] == stack.rows and len(own[path]) <= 2]
-            stacks[role] = stack, labels[0] if len(labels) == 1 else ""
+            rows = own[of_images[0]][0]
+            labels = [path for path in own if path != of_images[0] and own[path][0] == rows and len(own[path]) <= 2]
+            stacks[role] = Stack(of_images[0], rows, shape, labels[0] if len(labels) == 1 else "")
     stacks = stacks if "train" in stacks else {}
-    return packed | {path for stack, labels in stacks.values() for path in (stack.path, labels) if path}, stacks
+    return packed | {path for stack in stacks.values() for path in (stack.path, stack.labels) if path}, stacks
 
 
-def add_stacks(stacks: dict[str, tuple[Stack, str]], files: Files, tables: Tables) -> None:
+def add_stacks(stacks: dict[str, Stack], files: Files, tables: Tables) -> None:
     """Puts each stack among the tables: beside its images stand its labels, or the rows of the table of its role that has as many."""
-    for role, (stack, labels) in stacks.items():
-        frame, told = pd.DataFrame(index=range(stack.rows)), labels
-        if labels:
-            frame = _labels(load_npy(files.read(labels), labels), labels)
+    for role, stack in stacks.items():
+        frame, told = pd.DataFrame(index=range(stack.rows)), stack.labels
+        if told:
+            frame = _labels(load_npy(files.read(told), told), told)
         else:
             as_long = [path for path, table in tables.of.items() if not table.pixels and len(table.frame) == stack.rows]
             fitting = [path for path in as_long if role_of_file(path) == role]

@@ -35,6 +35,12 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
 def ids(count: int, letter: str) -> list[str]:
     return [f"{letter}{number:04d}" for number in range(count)]
 
@@ -134,9 +140,7 @@ def bands() -> dict[str, bytes]:
         pixels = generator.integers(0, 40, (SIDE_PX, SIDE_PX, 6), dtype=np.uint8)
         pixels[..., 4] += np.uint8(2 * one)
         pixels[..., 5] += np.uint8(2 * other)
-        file = io.BytesIO()
-        np.save(file, pixels)
-        return file.getvalue()
+        return npy(pixels)
 
     train, test = generator.uniform(1, 100, (TRAIN, 2)).round(1), generator.uniform(1, 100, (TEST, 2)).round(1)
     files = {f"train/{name}.npy": array(*row) for name, row in zip(ids(TRAIN, "a"), train, strict=True)}
@@ -152,11 +156,6 @@ def bands() -> dict[str, bytes]:
 def stacks() -> dict[str, bytes]:
     """All pictures in one array of fractions, channels first; their classes in another, as words. Rows are answered for from 0."""
 
-    def array(values: np.ndarray) -> bytes:
-        file = io.BytesIO()
-        np.save(file, values)
-        return file.getvalue()
-
     def seen(names: list[str]) -> np.ndarray:
         files = [np.frombuffer(picture(number % 3 / 3, name), np.uint8) for number, name in enumerate(names)]
         pixels = np.stack([np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR_RGB)) for file in files])
@@ -164,9 +163,9 @@ def stacks() -> dict[str, bytes]:
 
     names = ["rye", "oat", "corn"]
     return {
-        "X_train.npy": array(seen(ids(TRAIN, "a"))),
-        "y_train.npy": array(np.array([names[number % 3] for number in range(TRAIN)])),
-        "X_test.npy": array(seen(ids(TEST, "b"))),
+        "X_train.npy": npy(seen(ids(TRAIN, "a"))),
+        "y_train.npy": npy(np.array([names[number % 3] for number in range(TRAIN)])),
+        "X_test.npy": npy(seen(ids(TEST, "b"))),
         "sample_submission.csv": table("Id,Category", (f"{number},rye" for number in range(TEST))),
         ANSWERS: table("Id,Category", (f"{number},{names[number % 3]}" for number in range(TEST))),
     }

@@ -13,16 +13,11 @@ from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.load import load
 from tests.layouts import SPECIES, Tree, csv, pictures, put
+from tests.trees import npy
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 6, 5, 3), dtype=np.uint8)
 CLASSES = np.arange(12) % 3
 WORDS = np.array(SPECIES)[CLASSES]
-
-
-def npy(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
 
 
 def npz(**arrays: Any) -> bytes:
