@@ -51,9 +51,9 @@ class Soak:
         place.mkdir()
         return place
 
-    def moment(self, script: str) -> float:
-        """Seconds after its start, anywhere in what it takes."""
-        return self.chance.uniform(0.1, self.seconds[script] * 1.05)
+    def moment(self, script: str, passed: float = 0.0) -> float:
+        """Seconds from now, anywhere in what is left of the script after the seconds that have passed."""
+        return self.chance.uniform(0.1, max(0.5, self.seconds[script] * 1.05 - passed))
 
 
 def started(words: tuple[str, ...], place: Path) -> subprocess.Popen[str]:
@@ -95,9 +95,12 @@ def _mib(process: psutil.Process) -> float:
 
 
 def begun(soak: Soak, place: Path, words: tuple[str, ...] = TRAIN) -> subprocess.Popen[str]:
-    """A command at a random moment of its work."""
-    process = started(words, place)
-    time.sleep(soak.moment(words[0]))
+    """A command at a random moment of its work; half of the trainings after their first saved state, however long the way to it was."""
+    process, began = started(words, place), time.monotonic()
+    if words is TRAIN and soak.chance.random() < 0.5:
+        while process.poll() is None and not [*place.rglob("resume")]:
+            time.sleep(0.05)
+    time.sleep(soak.moment(words[0], time.monotonic() - began))
     return process
 
 
@@ -210,7 +213,8 @@ def main(minutes: float = 60.0, place: Path | None = None, seed: int | None = No
     seed = time.time_ns() % 2**32 if seed is None else seed
     where = Path(tempfile.mkdtemp(prefix="soak")) if place is None else place.absolute()
     where.mkdir(parents=True, exist_ok=True)
-    soak, end, done = Soak(where, random.Random(seed)), time.monotonic() + minutes * 60, Counter[str]()  # noqa: S311 (no secret)
+    soak, end = Soak(where, random.Random(seed)), time.monotonic() + minutes * 60  # noqa: S311 (no secret)
+    done, folds = Counter[str](), Counter[str]()
     print(f"seed {seed}, in {where}", flush=True)
     soak.whole = soak.new_place()
     ended(soak, TRAIN, soak.whole)
@@ -221,6 +225,7 @@ def main(minutes: float = 60.0, place: Path | None = None, seed: int | None = No
         tried, began = soak.new_place(), time.monotonic()
         ACTIONS[name](soak, tried)
         readable(tried)
+        finished = len([*tried.glob("runs/digits/*/fold*/done.json")])
         told, _ = ended(soak, TRAIN, tried)
         ended(soak, PREDICT, tried)
         readable(tried)
@@ -232,10 +237,12 @@ def main(minutes: float = 60.0, place: Path | None = None, seed: int | None = No
             shutil.rmtree(again)
         done[name] += 1
         went_on = told.count("goes on at")
-        print(f"{name}: {time.monotonic() - began:.0f} s, {f'{went_on} folds went on' if went_on else 'as from the start'}", flush=True)
+        folds.update({"were finished": finished, "went on from a saved state": went_on, "began anew": 2 - finished - went_on})
+        print(f"{name}: {time.monotonic() - began:.0f} s, folds finished: {finished}, gone on with: {went_on}", flush=True)
     third = max(1, len(soak.peaks) // 3)
     first, last = median(soak.peaks[:third]), median(soak.peaks[-third:])
     print("\n".join(f"{count:4d} {name}" for name, count in done.most_common()))
+    print("of their folds " + ", ".join(f"{count} {words}" for words, count in folds.most_common()))
     print(f"{done.total()} disturbed runs ended as the undisturbed one; memory at most {first:.0f} MiB at first, {last:.0f} in the end")
     assert last <= first * MEMORY, "memory has grown"
     shutil.rmtree(where)
