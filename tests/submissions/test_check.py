@@ -68,6 +68,7 @@ def test_columns() -> None:
     ]
     extra = good(BINARY).assign(**{"Unnamed: 0": "1"})
     assert told(extra, BINARY) == ["error: 1 column is not in the sample: 'Unnamed: 0'"]
+    assert told(extra.assign(index="1"), BINARY) == ["error: 2 columns are not in the sample: 'Unnamed: 0', 'index'"]
     assert told(pd.DataFrame({"a": ["1"]}), GRADES)[0] == "error: 2 columns of the sample are missing: 'id', 'target'"
 
 
@@ -76,6 +77,7 @@ def test_ids_and_rows() -> None:
         "error: it has 4 rows, the sample has 6",
         "error: 2 ids of the sample are missing: '00004', '00005'",
     ]
+    assert told(good(BINARY).iloc[1:], BINARY)[1] == "error: 1 id of the sample is missing: '00000'"
     assert told(changed(BINARY, "id", "a", "b", "c", "d"), BINARY) == [
         "error: 4 ids of the sample are missing: '00000', '00001', '00002' and 1 more",
         "error: 4 ids are not in the sample: 'a', 'b', 'c' and 1 more",
@@ -135,6 +137,11 @@ def test_cells_that_are_no_numbers(competition: Competition) -> None:
     )
     assert "error: 2 rows have a cell that is no number: 'cat', '0,5'" in told(changed(competition, column, "cat", "0,5"), competition)
     assert "error: 2 rows have an infinite number: '00000', '00001'" in told(changed(competition, column, "inf", "-inf"), competition)
+
+
+def test_rows_without_ids_are_called_by_their_number_in_the_file() -> None:
+    frame = changed(BINARY, "target", "0.5", "").drop(columns="id")
+    assert told(frame, BINARY)[1] == "error: 1 row has an empty cell or NaN: 'row 3'"
 
 
 def test_probabilities_outside_of_0_and_1() -> None:
@@ -212,6 +219,9 @@ def test_columns_that_are_no_answers_keep_the_samples_text() -> None:
     assert told(good(competition), competition) == []
     assert told(changed(competition, "Usage", "7"), competition) == [
         "warning: column 'Usage' is no answer, but 1 row differs from the sample: '00000'"
+    ]
+    assert told(changed(competition, "Usage", "7", "8"), competition) == [
+        "warning: column 'Usage' is no answer, but 2 rows differ from the sample: '00000', '00001'"
     ]
 
 
@@ -294,6 +304,8 @@ def test_files_that_are_no_csv(tmp_path: Path) -> None:
     assert told(path, BINARY) == [f"error: {path}: is no text in UTF-8, so it is no CSV (a zip has to be unpacked first)"]
     path.write_text("id,target\n00000\n00001,1,2\n")
     assert told(path, BINARY) == [f"error: {path}: the header has 2 columns, but 2 rows have another number: 'row 2 has 1', 'row 3 has 3'"]
+    path.write_text("id,target\n00000,1\n00001,1,2\n")
+    assert told(path, BINARY) == [f"error: {path}: the header has 2 columns, but 1 row has another number: 'row 3 has 3'"]
     path.write_text("id,id\n1,2\n")
     assert told(path, BINARY) == [f"error: {path}: columns have the same name: 'id'"]
     path.write_text("id,target\n" + "1" * 200_000 + ",1\n")
@@ -313,6 +325,17 @@ def test_errors_come_before_warnings() -> None:
     assert [problem.severity for problem in check(frame, replace(BINARY, metric="log_loss"))] == ["error", "error", "warning", "warning"]
 
 
+def test_what_is_not_plausible_is_told_beside_other_warnings_but_not_of_a_file_with_errors() -> None:
+    competition = make_competition("multiclass", rows=400, answer="label", metric="accuracy")
+    oof, same = make_table(competition, seed=3), good(competition).assign(target="dog")
+    warnings = told(same[["target", "id"]], competition, oof)
+    assert [warning.partition(":")[0] for warning in warnings] == ["warning"] * 3
+    assert "another order" in warnings[0]
+    assert "the same answer" in warnings[1]
+    assert "another share than out of fold" in warnings[2]
+    assert told(same.drop(columns="id"), competition, oof) == ["error: 1 column of the sample is missing: 'id'"]
+
+
 def test_a_ranking() -> None:
     whales = make_competition("multiclass", answer="ranked", classes=("w_1", "w_2", "w_3", "w_4"), places=3, metric="map3")
     assert told(changed(whales, "target", "w_1 w_2 w_3 w_4"), whales) == ["error: 1 row has more than 3 labels: 'w_1 w_2 w_3 w_4'"]
@@ -320,6 +343,7 @@ def test_a_ranking() -> None:
     assert told(changed(whales, "target", "w_1"), whales) == [
         "warning: 1 row has fewer than 3 labels: a further guess costs nothing: 'w_1'"
     ]
+    assert told(changed(whales, "target", "", "w_3 w_2 w_1"), whales) == ["error: 1 row has no label: '00000'"]
     assert told(changed(whales, "target", "w_1 w_2 w_9"), whales) == [
         "error: 1 label is none of the 4 classes ('w_1', 'w_2', 'w_3' and 1 more): 'w_9'"
     ]
