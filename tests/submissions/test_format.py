@@ -96,6 +96,8 @@ def test_where_all_would_be_single_numbers_one_row_gets_a_second() -> None:
     competition = make_competition("multilabel", rows=2, classes=("7", "12", "3"))
     frame = submission_frame(table_of(competition, [[0.9, 0.1, 0.2], [0.1, 0.4, 0.3]]), competition)
     assert frame["target"].tolist() == ["7", "12 3"]
+    frame = submission_frame(table_of(competition, [[0.9, 0.1, 0.6], [0.1, 0.4, 0.3]]), competition)
+    assert frame["target"].tolist() == ["7 3", "12"], "one row is a list already"
     named = make_competition("multilabel", rows=2, classes=("a", "12", "3"))
     assert submission_frame(table_of(named, [[0.9, 0.1, 0.2], [0.1, 0.4, 0.3]]), named)["target"].tolist() == ["a", "12"]
 
@@ -144,8 +146,8 @@ def test_each_number_stays_within_its_own_training_rows_in_the_samples_columns()
     made = make_competition("regression", rows=2, classes=("height", "width"), metric="mcrmse")
     submission = replace(made.submission, rows=sample, answer_columns=("width", "height"))
     competition = replace(made, submission=submission, truth=np.array([[1, 50], [10, 90]], np.float32))
-    frame = submission_frame(table_of(competition, [[-3, 100], [20, 60.25]]), competition)
-    assert csv_text(frame) == "id,width,height\n00000,90,1\n00001,60.25,10\n"
+    frame = submission_frame(table_of(competition, [[-3, 100], [20, 30]]), competition)
+    assert csv_text(frame) == "id,width,height\n00000,90,1\n00001,50,10\n"
 
 
 def test_a_number_that_is_scored_as_a_grade_is_a_whole_one() -> None:
