@@ -233,6 +233,7 @@ def test_the_model_of_all_rows_has_the_epochs_that_the_folds_taught(tmp_path: Pa
     run = trained(tmp_path, [3, 7], keep="best")
     assert run.config_of_full().optim == run.config.optim.model_copy(update={"epochs": 5, "keep": "last"})
     assert run.config_of_full().model_copy(update={"optim": run.config.optim}) == run.config
+    assert trained(tmp_path / "soon", [1, 1], keep="best").config_of_full().optim.epochs == 1
 
 
 @pytest.mark.parametrize("optim", [{}, {"keep": "best", "method": "probe"}])
