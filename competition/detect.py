@@ -83,7 +83,7 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     add_stacks(stacks, files, tables)
     pixel_tables = [table.pixels for table in tables.of.values() if table.pixels]
     if not len(index) and not pixel_tables:
-        raise no_images(files.paths, where)
+        raise no_images(files.paths, where, tables.unread.values())
     sample = find_sample(tables, index, ask)
     if sample is not None:
         refuse_places(sample.path, sample.answer_columns, ask)

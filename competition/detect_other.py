@@ -1,7 +1,7 @@
 """Competitions that ask for something else than one answer an image: masks, boxes, confidences, sentences, several images an id."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from competition.config import CompetitionConfig
 from competition.errors import CompetitionError, examples
@@ -89,8 +89,8 @@ def many_an_id(ids: Sequence[str], index: ImageIndex) -> str:
     return ""
 
 
-def no_images(paths: Sequence[str], where: str) -> CompetitionError:
-    """The error for a competition without an image, with what is there instead."""
+def no_images(paths: Sequence[str], where: str, unread: Collection[str]) -> CompetitionError:
+    """The error for a competition without an image, with what is there instead; unread: why tables could not be read."""
     kinds: dict[str, int] = {}
     for path in paths:
         kind = path[path.rfind(".") :].lower() if "." in path else "no ending"
@@ -99,7 +99,8 @@ def no_images(paths: Sequence[str], where: str) -> CompetitionError:
     what = f"there are {len(paths):,} files ({shown})" if paths else "there are no files"
     hints = [hint for kind, hint in HINTS.items() if kind in kinds]
     hint = hints[0] if hints else "image files in folders or archives are looked for, or CSVs with a column a pixel"
-    return CompetitionError(f"{where}: no images and no table with pixel columns: {what}; {hint}")
+    told = f". Not read: {examples(unread)}" if unread else ""
+    return CompetitionError(f"{where}: no images and no table with pixel columns: {what}; {hint}{told}")
 
 
 _RECORDS = "images have to be taken out of these files and written as JPEG or PNG first"

@@ -162,7 +162,11 @@ def read_beside(files: Files, path: str, header: Sequence[str], span: Span, head
         return pd.DataFrame(index=range(len(rows)))
     if torn := next((place for place, row in enumerate(rows, 1) if len(row) != before + after), None):
         raise CompetitionError(f"{path}: row {torn} is cut: it has fewer cells than the header. Download the table again")
-    columns = [[cell.decode("utf-8", "replace").strip().strip('"') for cell in column] for column in zip(*rows, strict=True)]
+    try:
+        columns = [[cell.decode().strip().strip('"') for cell in column] for column in zip(*rows, strict=True)]
+    except UnicodeDecodeError:
+        odd = next(place for place, row in enumerate(rows, 1) if b",".join(row).decode("utf-8", "ignore").encode() != b",".join(row))
+        raise CompetitionError(f"{path}: row {odd} is no UTF-8: it is damaged, or the table has to be saved as UTF-8") from None
     return pd.DataFrame(dict(zip(names, columns or [[] for _ in names], strict=True)), dtype="str")
 
 

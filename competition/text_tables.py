@@ -40,9 +40,12 @@ NO_TABLES = {
     b"<!doctype html": "is a web page, no table: download it again, signed in",
     b"<html": "is a web page, no table: download it again, signed in",
     b"version https://git-lfs": "is a pointer of Git LFS, no table: fetch it by `git lfs pull`",
+    b"pk\x03\x04": "is a zip, no table: call it .zip or unpack it (a spreadsheet is one too: save it as csv)",
 }
+GZIP = b"\x1f\x8b"
 FEWEST_ZEROS = 10  # in UTF-16 one of so many bytes at the least is zero: its commas, digits and line ends are; a few are damage
 OPEN_QUOTE = "is a quote opened there and never closed?"
+LINE_END = re.compile(r"\r\n?|\n")
 BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -54,6 +57,7 @@ class Table:
     frame: pd.DataFrame
     pixels: PixelRows | None = None
     names: pd.DataFrame | None = None  # what its numbers stand for, where the same file tells
+    note: str = ""  # what is doubtful of how it was read
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def read_tables(files: Files, index: ImageIndex) -> Tables:
             continue
         if table is not None:
             table, again = _without_headers_within(table)
-            tables.notes.extend(again)
+            tables.notes.extend([table.note, *again] if table.note else again)
             tables.of[path] = table
             if table.names is not None:
                 tables.names[path] = table.names
@@ -157,12 +161,13 @@ def _ending(path: str) -> str:
 def read_delimited(files: Files, path: str, index: ImageIndex) -> Table | None:
     """A CSV with any of the usual delimiters and encodings, with a header or without.
 
-    Raises: CompetitionError where rows have more cells than the header, where columns are called the same, and for a page that came
-    instead of a table.
+    Raises: CompetitionError where rows have more cells than the header, where columns are called the same, for text that is damaged, and
+    for a page or a zip that came instead of a table.
     """
-    packed = path.lower().endswith(".gz")
+    head = files.head(path, HEAD_BYTES)
+    packed = path.lower().endswith(".gz") or head.startswith(GZIP)
     content = _unpacked(files.read(path), path) if packed else b""
-    head = content[:HEAD_BYTES] if packed else files.head(path, HEAD_BYTES)
+    head = content[:HEAD_BYTES] if packed else head
     lines = [line for line in head.decode(encoding_of(head), "replace").splitlines() if line.strip()][: LOOKED_AT_ROWS + 1]
     if not lines and path.lower().endswith(".txt"):
         return None
@@ -189,7 +194,8 @@ def read_delimited(files: Files, path: str, index: ImageIndex) -> Table | None:
         return Table(path, beside, PixelTable(path, tuple(header), *span, rows=len(beside), headed=names is None))
     if not packed and files.size(path) > MOST_BYTES:
         raise CompetitionError(f"{path}: is too large for a table of labels: {files.size(path) / 2**30:.1f} GiB")
-    return Table(path, parse_delimited(content or files.read(path), path, delimiter, names))
+    frame, note = parse_delimited(content or files.read(path), path, delimiter, names)
+    return Table(path, frame, note=note)
 
 
 def _unpacked(content: bytes, path: str) -> bytes:
@@ -218,12 +224,15 @@ def _plain(rows: Sequence[Sequence[str]], span: Span) -> bool:
     return not any("," in cell for row in rows for cell in (*row[: span.first], *row[span.last :]))
 
 
-def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[str] | None = None) -> pd.DataFrame:
-    """The CSV's cells as text, an empty cell as "", without empty rows; names: of the columns, where the first line is no header.
+def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[str] | None = None) -> tuple[pd.DataFrame, str]:
+    """The CSV's cells as text, an empty cell as "", without empty rows; and a note where it is no Unicode, else "".
 
-    Raises: CompetitionError that names the line where a row has more cells than the header, and where a quote is never closed.
+    names: of the columns, where the first line is no header.
+
+    Raises: CompetitionError that names the line where a row has more cells than the header, where a quote is never closed, and where
+    Unicode is damaged.
     """
-    encoding = _encoding_of_whole(content)
+    encoding, note = _encoding_of_whole(content, path)
     try:
         frame = _parsed(content, delimiter, encoding, names)
     except (pd.errors.ParserWarning, pd.errors.ParserError):
@@ -240,7 +249,8 @@ def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[s
     if len(frame.columns) > 1 and not any(frame.columns):
         raise CompetitionError(f"{path}: cannot be read as a table: none of its {len(frame.columns):,} columns has a name")
     nameless = (frame.columns == "").nonzero()[0][1:]  # none is ever used; one is kept, which may number the rows
-    return frame.iloc[:, [place for place in range(len(frame.columns)) if place not in set(nameless)]] if len(nameless) else frame
+    kept = [place for place in range(len(frame.columns)) if place not in set(nameless)]
+    return frame.iloc[:, kept] if len(nameless) else frame, note
 
 
 def _refuse_twins(names: Sequence[str], path: str) -> None:
@@ -276,13 +286,31 @@ def _without_empty_cells_beyond(text: str, path: str, delimiter: str, names: Seq
     return pd.DataFrame(rows, columns=header, dtype="str")
 
 
-def _encoding_of_whole(content: bytes) -> str:
+def _encoding_of_whole(content: bytes, path: str) -> tuple[str, str]:
+    """The encoding, and a note that names the first line that is no UTF-8, where that is why it was taken for an older one.
+
+    Raises: CompetitionError that names the line where Unicode is damaged: UTF-16, what has a mark, and UTF-8 more of whose letters beyond
+    ASCII are right than wrong.
+    """
     encoding = encoding_of(content)
+    meant = "utf-8" if encoding == "cp1252" else encoding
     try:
-        content.decode(encoding)
+        content.decode(meant)
+        return meant, ""
+    except UnicodeDecodeError as error:
+        line = len(LINE_END.findall(content[: error.start].decode(meant, "ignore"))) + 1
+    told = f"{path}: line {line} is no {'UTF-16' if meant.startswith('utf-16') else 'UTF-8'}"
+    text = content.decode(meant, "replace")
+    wrong = text.count("\ufffd")
+    right = len(text) - len(text.encode("ascii", "ignore")) - wrong
+    if meant != "utf-8" or right > wrong:
+        raise CompetitionError(f"{told}, as the rest is: the file is cut or damaged. Download it again, or mend what is wrong in it")
+    try:
+        content.decode("cp1252")
+        older = "cp1252"
     except UnicodeDecodeError:
-        return "latin-1"
-    return encoding
+        older = "latin-1"
+    return older, f"{told} and was read as {older}: where letters came out wrong, save it as UTF-8"
 
 
 def _with_points(cells: pd.Series) -> pd.Series:

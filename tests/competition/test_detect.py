@@ -526,6 +526,12 @@ def test_pixels_in_one_cell_are_those_of_the_row(tmp_path: Path) -> None:
             assert found.images.read(key).ravel().tolist() == [(first + place + pixel) % 256 for pixel in range(36)]
 
 
+def test_a_letter_that_is_cut_in_a_table_of_pixels_is_named(tmp_path: Path) -> None:
+    faces = csv("emotion,pixels", [f'{"猫狗"[n % 2]},"{n + 9} {"7 " * 34}0"' for n in range(6)]).encode()
+    with pytest.raises(CompetitionError, match=r"faces.csv: row 6 is no UTF-8: it is damaged, or the table has to be saved as UTF-8"):
+        ask(put(tmp_path, {"faces.csv": faces[: faces.rindex(b",")][:-1] + faces[faces.rindex(b",") :]}))
+
+
 GROUPS: dict[str, tuple[str, list[str], str | None]] = {
     "patients": ("patient_id", [f"p{n // 2}" for n in range(40)], "patient_id"),
     "sequences in locations": ("location,seq_id", [f"{n // 4},s{n // 2}" for n in range(40)], "location"),

@@ -1,9 +1,10 @@
 """Tables as they come out of spreadsheets, scripts and other systems, and what must be understood of each, or said."""
 
+import gzip
 import json
 
 from tests.corpus.door import CLASSES, LABELS, PLAIN, SAMPLE, Case, Right, made, rows_of, table
-from tests.layouts import Tree
+from tests.layouts import Tree, archive
 
 LINES = PLAIN.splitlines()
 
@@ -62,8 +63,42 @@ TABLES: dict[str, Case] = {
     "UTF-16, big end first, without a mark": (lambda: made(PLAIN.encode("utf-16-be")), Right()),
     "latin-1": (
         lambda: made(PLAIN.replace("bee", "bée").encode("latin-1")),
-        Right({name: label.replace("bee", "bée") for name, label in LABELS.items()}, classes=("ant", "bée", "cat")),
+        Right(
+            {name: label.replace("bee", "bée") for name, label in LABELS.items()},
+            classes=("ant", "bée", "cat"),
+            said="note: train.csv: line 3 is no UTF-8 and was read as cp1252: where letters came out wrong, save it as UTF-8",
+        ),
     ),
+    "latin-1 with a letter that cp1252 has not": (
+        lambda: made(PLAIN.replace("bee", "b\x81e").encode("latin-1")),
+        Right(
+            {name: label.replace("bee", "b\x81e") for name, label in LABELS.items()},
+            classes=("ant", "b\x81e", "cat"),
+            said="train.csv: line 3 is no UTF-8 and was read as latin-1",
+        ),
+    ),
+    "one letter of UTF-8 cut": (
+        lambda: made(PLAIN.replace("cat", "猫").encode().replace("a5,猫".encode(), b"a5,\xe7\x8c")),
+        r"not read: 'train.csv: line 7 is no UTF-8, as the rest is: the file is cut or damaged. Download it again, or mend",
+    ),
+    "one letter of UTF-8 cut, behind a mark": (
+        lambda: made(b"\xef\xbb\xbf" + changed("a4,bee", "a4,b\xe9e").encode("latin-1")),
+        r"train.csv: line 6 is no UTF-8, as the rest is: the file is cut or damaged",
+    ),
+    "one letter of UTF-8 cut in the sample": (
+        lambda: made(sample=SAMPLE.replace("ant", "猫").encode()[:-2] + b"\n"),
+        r"the sample submission cannot be read: sample_submission.csv: line 4 is no UTF-8, as the rest is",
+    ),
+    "UTF-16 with half a letter at its end": (
+        lambda: made(PLAIN.encode("utf-16")[:-1]),
+        r"train.csv: line 10 is no UTF-16, as the rest is: the file is cut or damaged. Download it again",
+    ),
+    "UTF-16 without a mark and half a letter at its end": (
+        lambda: made(PLAIN.encode("utf-16-le")[:-1]),
+        r"train.csv: line 10 is no UTF-16, as the rest is: the file is cut or damaged. Download it again",
+    ),
+    "a csv.gz called csv": (lambda: made(gzip.compress(PLAIN.encode())), Right()),
+    "a zip called csv": (lambda: made(archive({"train.csv": PLAIN})), r"train.csv: is a zip, no table: call it .zip or unpack it"),
     "mixed line ends": (lambda: made("\r\n".join(LINES[:3]) + "\n" + "\r".join(LINES[3:6]) + "\r\n" + "\n".join(LINES[6:])), Right()),
     "no line end at the end": (lambda: made(PLAIN.rstrip("\n")), Right()),
     "blank lines within": (lambda: made(PLAIN.replace("\n", "\n\n")), Right()),

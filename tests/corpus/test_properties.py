@@ -44,7 +44,8 @@ def test_a_table_is_read_as_it_was_written(table: tuple[list[str], list[list[str
     header, rows = table
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([header, *rows])
-    read = parse_delimited(text.getvalue().encode(encoding), "t.csv", delimiter)
+    read, note = parse_delimited(text.getvalue().encode(encoding), "t.csv", delimiter)
+    assert not note
     assert read.columns.tolist() == header
     assert read.to_numpy().tolist() == rows
 
@@ -85,7 +86,7 @@ def test_what_is_written_passes_the_check_and_reads_back(data: st.DataObject, ro
     path = tmp_path / "s.csv"
     path.write_text(csv_text(frame), encoding="utf-8")
     assert [problem for problem in check(path, contest) if problem.severity == "error"] == []
-    again = parse_delimited(path.read_bytes(), "s.csv", ",")
+    again, _ = parse_delimited(path.read_bytes(), "s.csv", ",")
     assert again["id"].tolist() == contest.test["id"].tolist()
     if answer in ("probability", "probabilities", "number"):
         columns = list(contest.submission.answer_columns)
