@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from competition.shortage import FULL, SHUT, NotWritten, number_of
+from competition.shortage import FULL, MISPLACED, SHUT, NotWritten, number_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,8 @@ HOST = _machine()
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; what was written there takes the place of `path` when the block ends without error.
 
-    Raises: NotWritten where the disk is full, read-only or shut to this user, whatever library has met that; `path` is as it was.
+    Raises: NotWritten where the disk is full, read-only or shut to this user, or no file can stand there, whatever library has met that;
+    `path` is as it was.
     """
     part = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.{get_ident()}.part")
     try:
@@ -54,7 +55,7 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
         sync_directory(path.parent)
     except Exception as error:
-        if (number := number_of(error)) in (*FULL, *SHUT, EIO):
+        if (number := number_of(error)) in (*FULL, *SHUT, *MISPLACED, EIO):
             raise NotWritten(number, path) from error
         raise
     finally:

@@ -23,8 +23,8 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 SECONDS_OF = {"s": 1, "m": 60, "h": 3600}
-MOST_NAME = 100  # letters; a file system takes 255 bytes, of which time and score want some
-NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]|^[. -]|[. ]$')
+MOST_NAME, MOST_NAME_BYTES = 100, 200  # letters; a file system takes 255 bytes, of which time and score want some
+NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\ud800-\udfff]|^[. -]|[. ]$')
 
 
 def flag(name: str) -> object:
@@ -37,10 +37,10 @@ def directory_name(text: str, what: str) -> str:
 
     Raises: CompetitionError for a path, and what no name may hold. what: it is that is called so.
     """
-    if not text or len(text) > MOST_NAME or NOT_IN_NAMES.search(text):
+    if not text or len(text) > MOST_NAME or NOT_IN_NAMES.search(text) or len(text.encode()) > MOST_NAME_BYTES:
         raise CompetitionError(
-            f'{what} {text!r}: a directory is called so: 1 to {MOST_NAME} letters, none of / \\ : * ? " < > |, '
-            "no dot, space or hyphen at its beginning, no dot or space at its end"
+            f"{what} {text!r}: a directory is called so: 1 to {MOST_NAME} letters (in UTF-8 {MOST_NAME_BYTES} bytes), "
+            'none of / \\ : * ? " < > |, no dot, space or hyphen at its beginning, no dot or space at its end'
         )
     return text
 
@@ -251,6 +251,21 @@ class OptimConfig(Section):
     """best: the epoch with the best held-out score. It was chosen on the fold that is scored, so the score flatters; the ledger says so."""
 
 
+def _checked_place(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("no path holds a zero byte")
+    return path
+
+
+def _checked_output(path: Path | None) -> Path | None:
+    if path is not None and path.exists() and not path.is_file():
+        raise ValueError(f"{str(path)!r} is a directory or a device, and a file is needed: name one, such as submission.csv")
+    return path
+
+
+Place = Annotated[Path, pydantic.AfterValidator(_checked_place)]
+
+
 class DeviceConfig(Section):
     """Where it runs. Nothing here changes what a run is."""
 
@@ -258,13 +273,13 @@ class DeviceConfig(Section):
     """auto, cpu, cuda, cuda:1, mps."""
     amp: Literal["auto", "bf16", "fp16", "off"] = "auto"
     """Mixed precision; auto: what the device does fast."""
-    threads: Count | Auto = "auto"
+    threads: Annotated[int, Field(ge=1, le=1024)] | Auto = "auto"
     """CPU threads a process computes with."""
     inference: Literal["auto", "torch", "openvino"] = "auto"
     """What predicts, and embeds for a probe, on a CPU; auto: what was measured to be faster, where there is enough to do."""
-    runs: Path = Path("runs")
+    runs: Place = Path("runs")
     """Where runs, submissions and the ledger stand."""
-    cache: Path = Path("cache")
+    cache: Place = Path("cache")
     """Where decoded pixels are kept. It can be deleted at any time."""
     cache_gib: Annotated[float, Field(ge=0)] | Auto = "auto"
     """What decoded pixels of a set of images may take there; auto: what the disk has room for. Beyond it they are decoded each time."""
@@ -280,7 +295,7 @@ class MachineConfig(DeviceConfig):
 
     fold: Annotated[str, flag("fold")] = "0"
     """Which folds now: 0, or 0,2, or all; full: after the folds, one more model on all rows, for as many epochs as they needed."""
-    workers: Annotated[int, Field(ge=0)] | Auto = "auto"
+    workers: Annotated[int, Field(ge=0, le=256)] | Auto = "auto"
     """Processes that prepare batches, beside the one that trains."""
     compile: bool = False
     """torch.compile the network: faster steps after minutes of compiling (python -m models bench --machine.compile tells by how much)."""
@@ -354,7 +369,7 @@ class PredictConfig(Section):
     blend: str = "mean"
     """How runs become one table: mean, geometric, rank, power, best, greedy, stacking; auto: the best of them out of fold. Any but
     mean must beat equal weights by more than chance."""
-    output: Path | None = None
+    output: Annotated[Path | None, pydantic.AfterValidator(_checked_output)] = None
     """The CSV; none: runs/COMPETITION/submissions/TIME-RUN-cvSCORE.csv."""
     submit: str | None = None
     """A message: the submission is sent to Kaggle, and its score waited for."""

@@ -153,7 +153,7 @@ def _read_toml(path: Path) -> Tree:
         raise CompetitionError(f"{path}: there is no such file") from None
     except OSError as error:
         raise CompetitionError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, a number of thousands of digits
         raise CompetitionError(f"{path}: is no TOML: {error}") from None
     except RecursionError:
         raise CompetitionError(f"{path}: is no TOML: too many brackets in each other") from None

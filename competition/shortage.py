@@ -12,6 +12,7 @@ from pathlib import Path
 FULL = (errno.ENOSPC, errno.EDQUOT)
 NOT_ALLOWED = (errno.EACCES, errno.EPERM)
 SHUT = (errno.EROFS, *NOT_ALLOWED)
+MISPLACED = (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 NUMBER = re.compile(r"(?:errno|os error) (\d+)", re.IGNORECASE)
 CUT_SHORT = re.compile(r"\d+ requested and \d+ written")  # numpy's words for a full disk
 GOES_ON = "what was finished is kept, and the same command goes on"
@@ -51,6 +52,13 @@ def in_words(error: BaseException) -> str | None:
     if number in NOT_ALLOWED:
         who = f"user {os.getuid()}" if hasattr(os, "getuid") else "this user"
         return f"{path or 'a file'}: {who} is not allowed to ({os.strerror(number)}); allow it, or have it elsewhere ({PLACES})"
+    if number == errno.ENOTDIR:
+        where = nearest(path) if path else "what stands there"
+        return f"{path or 'a file'}: {where} is no directory, and one is needed there; name another place ({PLACES}), or rename it"
+    if number == errno.EISDIR:
+        return f"{path or 'it'}: is a directory, and a file is needed there; name a file, or rename that directory"
+    if number == errno.ENAMETOOLONG:
+        return f"{path or 'a path'}: is too long for this system, which takes some 255 bytes a name; choose a shorter one"
     if number == errno.EIO:
         return f"{path or 'a file'}: {disk_of(path) if path else 'its disk'} reports an input/output error; check that disk; {GOES_ON}"
     if number == errno.EMFILE:
@@ -72,6 +80,8 @@ def require_writable(*places: Path) -> None:
     """
     for place in places:
         there = nearest(place)
+        if not there.is_dir():
+            raise NotWritten(errno.ENOTDIR, place)
         if not os.access(there, os.W_OK):
             read_only = hasattr(os, "statvfs") and os.statvfs(there).f_flag & os.ST_RDONLY
             raise NotWritten(errno.EROFS if read_only else errno.EACCES, place)

@@ -82,6 +82,8 @@ def test_flags_of_every_kind(argv: list[str], value: object, of: Callable[[Confi
         ["--optim.epochs", "2.5"],
         ["--optim.schedule", "cosin"],
         ["--machine.amp", "fp8"],
+        ["--machine.threads", "1025"],
+        ["--machine.workers", "257"],
         ["--lr", "1"],
         ["0"],
         ["--recipe"],
@@ -202,6 +204,14 @@ def test_predicting_takes_runs_and_flags() -> None:
     assert (asked.run, asked.views, asked.output, asked.machine.device) == (("runs/a", "runs/b"), "flips", Path("x.csv"), "cpu")
     assert predict_config([]).run == ()
     assert predict_config([]).output is None
+
+
+@pytest.mark.parametrize("output", [".", "/dev/null"])
+def test_an_output_that_is_no_file_is_refused_before_anything_is_done(output: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        predict_config(["--output", output])
+    assert ended.value.code == 2
+    assert f"{output!r} is a directory or a device" in " ".join(capsys.readouterr().err.replace("\u2502", "").split())
 
 
 def test_help_ends_with_0_and_names_the_flags(capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,6 +108,19 @@ def test_what_may_not_be_written_to_is_said_before_the_work(disk: Path) -> None:
     assert (disk / "kept").read_text() == "as it was"
 
 
+def test_where_no_file_can_be_is_said_before_the_work(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "as it was")
+    with pytest.raises(NotWritten, match=rf"file/runs: {tmp_path}/file is no directory, and one is needed there"):
+        require_writable(tmp_path, tmp_path / "file" / "runs")
+    with pytest.raises(NotWritten, match=rf"file/cache/x: {tmp_path}/file is no directory"):
+        write_text(tmp_path / "file" / "cache" / "x", "")
+    with pytest.raises(NotWritten, match=rf"^{tmp_path}: is a directory, and a file is needed there"):
+        write_text(tmp_path, "")
+    with pytest.raises(NotWritten, match="x: is too long for this system"):
+        write_text(tmp_path / ("x" * 300), "")
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
 @pytest.mark.parametrize("words", [("train.py",), ("predict.py", "runs/digits/run-000000")], ids=["train", "predict"])
 def test_the_scripts_say_so_in_a_second(words: tuple[str, ...], disk: Path) -> None:
     """As user and on a disk that is read-only; no image is decoded, and nothing is trained."""
@@ -148,6 +161,10 @@ WORDS: dict[str, tuple[BaseException, str]] = {
     "read-only": (OSError(errno.EROFS, "", "/no/a"), r"/no/a: cannot be written, the disk at /.* is mounted read-only"),
     "not allowed": (PermissionError(errno.EACCES, "", "/no/a"), r"/no/a: user \d+ is not allowed to \(Permission denied\); allow it"),
     "a broken disk": (OSError(errno.EIO, "", "/no/a"), r"/no/a: the disk at /.* reports an input/output error; check that disk"),
+    "a file for a directory": (OSError(errno.ENOTDIR, "", "/dev/null/a"), r"^/dev/null/a: /dev/null is no directory, .*name another place"),
+    "a file for a directory, no name": (OSError(errno.ENOTDIR, ""), r"^a file: what stands there is no directory, and one is needed there"),
+    "a directory for a file": (OSError(errno.EISDIR, "", "/no/a"), r"^/no/a: is a directory, and a file is needed there; name a file"),
+    "too long a name": (OSError(errno.ENAMETOOLONG, "", "/no/a"), r"^/no/a: is too long for this system, .*choose a shorter one"),
     "open files": (OSError(errno.EMFILE, ""), r"too many files are open; `ulimit -n 65536`"),
     "memory": (MemoryError(), r"^the machine's memory is used up; fewer folds at once \(--machine.parallel-folds 1\)"),
     "memory, by numpy": (MemoryError("Unable to allocate 7 GiB for an array"), r"the machine's memory .*\n  Unable to allocate 7 GiB"),

@@ -55,5 +55,10 @@ RECIPES: dict[str, tuple[str | bytes, Wanted]] = {
     "JSON": ('{"optim": {"lr": 1}}', r"r.toml: is no TOML: .*line 1"),
     "UTF-16": ("seed = 1".encode("utf-16"), r"r.toml: is no TOML: "),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0", r"r.toml: is no TOML: "),
+    "a number of thousands of digits": ("seed = " + "1" * 5000, r"r.toml: is no TOML: .*4300 digits"),
+    "more threads than machines have": ("[machine]\nthreads = 999999", r"machine.threads = 999999: .*less than or equal to 1024"),
+    "more processes than machines bear": ("[machine]\nworkers = 999999", r"machine.workers = 999999: .*less than or equal to 256"),
+    "a zero byte in the place of runs": ('[machine]\nruns = "a\\u0000b"', r"machine.runs = 'a\\x00b': .*no path holds a zero byte"),
+    "a zero byte in the place of the cache": ('[machine]\ncache = "\\u0000"', r"machine.cache = '\\x00': .*no path holds a zero byte"),
     "brackets without an end": ("seed = " + "[" * 5000, r"r.toml: is no TOML: "),
 }

@@ -45,11 +45,13 @@ PATHS = (
     "-x",
     "",
     "x" * 101,
+    "猫" * 67,
+    "\udcff",
     "a:b",
     "a|b",
     "<a>",
 )
-FINE = ("run", "b0 big", "[red]", "größe", "a=1,b=2", "v1.2", "x" * 100, "猫", "=1+1", "{x}", "$x", "it's")
+FINE = ("run", "b0 big", "[red]", "größe", "a=1,b=2", "v1.2", "x" * 100, "猫" * 66, "=1+1", "{x}", "$x", "it's")
 SECRETS = {
     "KAGGLE_KEY": "0123456789abcdef-planted-key",
     "KAGGLE_API_TOKEN": "KGAT_planted_token_0123456789",
