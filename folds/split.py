@@ -43,8 +43,13 @@ class Rows:
 def settle_folds(contest: Competition, config: FoldsConfig, audit: Path | None = None) -> tuple[FoldsConfig, list[Reason]]:
     """The config with nothing left `auto`, and why. audit: where the groups of duplicates stand, where there was an audit.
 
-    Raises: FoldError for a column or file that is not there or does not fit.
+    Raises: FoldError for a column or file that is not there or does not fit, or that the scheme would not look at.
     """
+    if config.column and config.scheme not in BY_COLUMN:
+        raise FoldError(
+            f"--folds.column {config.column!r} plays no part in scheme {config.scheme}: --folds.scheme column where it says the fold, time "
+            f"where folds go along it. Columns of the label table: {examples(_columns(contest), 12) or 'it has no others'}"
+        )
     by_audit: list[Reason] = []
     if config.groups == "auto" and audit is not None:
         if not audit.is_file():
@@ -222,8 +227,13 @@ def rank_of(values: pd.Series) -> np.ndarray:
     return np.unique(numbers.to_numpy(), return_inverse=True)[1].astype(np.int64)
 
 
+def _columns(contest: Competition) -> list[str]:
+    """Of the label table, those beside ids and images."""
+    return [name for name in contest.train.columns if name not in ("id", "image")]
+
+
 def _values(contest: Competition, config: FoldsConfig) -> pd.Series:
-    there = [name for name in contest.train.columns if name not in ("id", "image")]
+    there = _columns(contest)
     if config.column not in there:
         raise FoldError(
             f"fold scheme {config.scheme!r} needs a column of the label table (--folds.column): {examples(there, 12) or 'it has no others'}"

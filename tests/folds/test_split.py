@@ -389,6 +389,13 @@ def test_a_column_that_is_not_there_or_not_fit(scheme: str) -> None:
         assign_folds(contest_of(truth, TASKS["binary"]), config_of(scheme))
     with pytest.raises(FoldError, match=r"\(--folds.column\): 'when'$"):
         assign_folds(contest_of(truth, TASKS["binary"], when=["1"] * 20), config_of(scheme).model_copy(update={"column": "id"}))
+    for column in ("when", "wen"):
+        for other in ("auto", *sorted(set(SCHEMES) - BY_COLUMN)):
+            ignored = rf"--folds.column '{column}' plays no part in scheme {other}: --folds.scheme column .*label table: 'when'$"
+            with pytest.raises(FoldError, match=ignored):
+                settle_folds(
+                    contest_of(truth, TASKS["binary"], when=["1"] * 20), FoldsConfig.model_validate({"scheme": other, "column": column})
+                )
     with pytest.raises(FoldError, match="column 'when' is empty in 1 rows"):
         assign_folds(contest_of(truth, TASKS["binary"], when=["", *"1" * 19]), config_of(scheme))
     with pytest.raises(FoldError, match="column 'when' holds '1' only"):
