@@ -37,7 +37,7 @@ from competition.detect_pixels import pixel_test, pixel_train
 from competition.detect_repeats import one_row_an_image
 from competition.detect_sample import Sample, called_a_sample, find_sample
 from competition.detect_submission import find_metric, find_submission, known_metric
-from competition.detect_target import Target, encode, find_target, frame_of, plain_rows
+from competition.detect_target import Target, encode, find_target, frame_of, plain_rows, with_line_end
 from competition.detect_test import AnswerRows, found_test, sample_test
 from competition.detect_values import as_number
 from competition.errors import CompetitionError, examples
@@ -109,6 +109,12 @@ def _detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
     left = int((~target.kept).sum())
     train, target, merged = one_row_an_image(train, target)
     frame = pd.concat([frame_of(train, target.kept), beside[target.kept].reset_index(drop=True)], axis=1)
+    for what, names in (("class", target.task.classes), ("training id", frame["id"]), ("test id", test.ids)):
+        if broken := with_line_end(names):
+            raise CompetitionError(
+                f"{where}: the {what} {broken!r} holds the end of a line, and a submission's rows are lines: rename it "
+                "(or is a quote opened in a table and never closed?)"
+            )
     test_truth = _test_truth(test, target)
     submission, answer_reason = find_submission(target, sample, test.ids, ask, scored_by)
     metric = find_metric(name, target, sample, submission, ask)

@@ -5,7 +5,7 @@ Legend: N rows, K classes.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -268,6 +268,11 @@ def _task_of_columns(train: Rows, columns: Sequence[str], sample: Sample | None,
     return Task(kind, names), Reason("task", kind, why)
 
 
+def with_line_end(names: Iterable[str]) -> str | None:
+    """The first that goes over several lines, of any system: rows of the files that we write could not be told apart by readers."""
+    return next((name for name in names if "\n" in name or "\r" in name), None)
+
+
 def _as_the_sample_spells(columns: Sequence[str], sample: Sample | None) -> tuple[str, ...]:
     """The columns' names, as the sample submission writes them."""
     spelled = {same(name): name for same in (_of_means, _folded) for name in sample.answer_columns} if sample else {}
@@ -282,7 +287,7 @@ def _task_of_values(
     filled = sum(value != "" for value in values)
     if not filled:
         raise CompetitionError(f"column {column!r} is empty in all {len(values):,} rows: there are no labels in it")
-    if broken := next((value for value in distinct if "\n" in value), None):
+    if broken := with_line_end(distinct):
         raise CompetitionError(
             f"column {column!r}: row {values.index(broken) + 1} holds a label of several lines, {broken[:40]!r}: "
             "is a quote opened there and never closed?"

@@ -1,5 +1,6 @@
 """Small competitions made by hand, for any test that needs one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,9 +37,10 @@ def make_competition(
     classes: tuple[str, ...] | None = None,
     train_rows: int = 40,
     seed: int = 0,
+    ids: Sequence[str] | None = None,
     **submission: Any,
 ) -> Competition:
-    """A competition of `rows` test images with ids "00000", "00001", ... and the sample submission that its answer asks for.
+    """A competition of `rows` test images and the sample submission that its answer asks for; ids: else "00000", "00001", ...
 
     submission: fields of SubmissionFormat that should be otherwise than usual.
     """
@@ -49,13 +51,13 @@ def make_competition(
     generator = np.random.default_rng(seed)
     answer = answer or ANSWERS[kind]
     columns = task.classes if answer == "probabilities" else ("target",)
-    ids = [f"{place:05d}" for place in range(rows)]
-    test = pd.DataFrame({"id": ids, "image": [f"test/{name}.png" for name in ids]}, dtype="str")
+    ids = [f"{place:05d}" for place in range(rows)] if ids is None else list(ids)
+    test = pd.DataFrame({"id": ids, "image": [f"test/{place}.png" for place in range(len(ids))]}, dtype="str")
     train = pd.DataFrame(
         {"id": [f"t{place}" for place in range(train_rows)], "image": [f"train/{place}.png" for place in range(train_rows)]}, dtype="str"
     )
     keys = [*train["image"], *test["image"]]
-    sample = pd.DataFrame({"id": ids, **{column: ["0"] * rows for column in columns}}, dtype="str")
+    sample = pd.DataFrame({"id": ids, **{column: ["0"] * len(ids) for column in columns}}, dtype="str")
     return Competition(
         name=f"small-{kind}",
         source="tests",

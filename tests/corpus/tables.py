@@ -18,7 +18,7 @@ def changed(old: str, new: str, text: str = PLAIN) -> str:
 
 def named(*names: str, files: tuple[str, ...] | None = None, labels: tuple[str, ...] = CLASSES) -> Tree:
     """Training ids spelled so; the nth has the nth class in turn."""
-    cells = [f'"{name}"' if "," in name or '"' in name else name for name in names]
+    cells = [f'"{name}"' if "," in name else name for name in names]
     rows = [f"{cell},{labels[place % len(labels)]}" for place, cell in enumerate(cells)]
     return made(table("id,label", rows), images=files or names)
 
@@ -135,6 +135,22 @@ TABLES: dict[str, Case] = {
     "a quote that is closed rows later": (
         lambda: made(PLAIN.replace("a4,bee", 'a4,"bee').replace("a6,ant", 'a6,ant"')),
         r"column 'label': row 5 holds a label of several lines, 'bee\\na5.*is a quote opened there and never closed",
+    ),
+    "an end of a line of old in a label in quotes": (
+        lambda: made(PLAIN.replace("bee", '"be\re"')),
+        r"column 'label': row 2 holds a label of several lines, 'be\\re'",
+    ),
+    "an end of a line of old in an id in quotes": (
+        lambda: named(*(f"a{n}" for n in range(8)), '"a\r8"', files=(*(f"a{n}" for n in range(8)), "a\r8")),
+        r"the training id 'a\\r8' holds the end of a line, .*: rename it",
+    ),
+    "an end of a line in a test id": (
+        lambda: made(sample=SAMPLE.replace("b1", '"b\n1"'), tests=("b0", "b\n1", "b2")),
+        r"the test id 'b\\n1' holds the end of a line, .*: rename it",
+    ),
+    "an end of a line of old in a column of a class": (
+        lambda: labelled("1,0", "0,1", header='id,x,"y\rz"', sample='id,x,"y\rz"\nb0,0,0\nb1,0,0\nb2,0,0\n'),
+        r"the class 'y\\rz' holds the end of a line, .*: rename it",
     ),
     "a cell as long as a book": (
         lambda: made(changed("a4,bee", "a4," + "b" * 140_000)),

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from competition.config import CompetitionConfig, Config, DataConfig, FoldsConfig
-from competition.contest import Answer
+from competition.contest import Answer, Competition
 from competition.errors import InputError
 from competition.settings import read_recipe, validated, write_toml
 from competition.task import KINDS, Kind
@@ -23,6 +23,36 @@ from tests.builders import make_competition, make_table
 LETTERS = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff")
 CELL = st.text(LETTERS, max_size=12).map(str.strip)
 WORD = st.text(LETTERS, min_size=1, max_size=12).map(str.strip).filter(lambda name: name and not name.startswith("Unnamed: "))
+ODD = (
+    "007",
+    "7",
+    "7.0",
+    "1e5",
+    "NA",
+    "nan",
+    "None",
+    "true",
+    "a,b",
+    '"',
+    '"a"',
+    "a b",
+    "a  b",
+    "a;b",
+    "a|b",
+    "#a",
+    "=1+1",
+    "é",
+    "e\u0301",
+    "猫",
+)
+NAME = st.sampled_from(ODD) | WORD.filter(lambda name: name != "id")
+FEWEST_AND_MOST: dict[Kind, tuple[int, int]] = {
+    "binary": (2, 2),
+    "multiclass": (2, 6),
+    "ordinal": (2, 6),
+    "multilabel": (1, 6),
+    "regression": (1, 1),
+}
 SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -76,21 +106,44 @@ def test_folds_hold_each_row_out_once_or_say_why_not(kind: Kind, rows: int, coun
     assert set(fold_of) == set(range(count))
 
 
-@SLOW
-@given(data=st.data(), rows=st.integers(1, 30), seed=st.integers(0, 999))
-def test_what_is_written_passes_the_check_and_reads_back(data: st.DataObject, rows: int, seed: int, tmp_path: Path) -> None:
+@st.composite
+def contests(draw: st.DrawFn) -> Competition:
+    """Competitions of each kind and answer, whose ids and classes are called anything; names in one cell can be told apart."""
     pairs: list[tuple[Answer, Kind]] = [(answer, kind) for answer, form in FORMATS.items() for kind in form.tasks]
-    answer, kind = data.draw(st.sampled_from(pairs))
-    contest = make_competition(kind, rows=rows, answer=answer, seed=seed)
-    frame = submission_frame(make_table(contest, seed), contest)
+    answer, kind = draw(st.sampled_from(pairs))
+    separator = draw(st.sampled_from(" ,;|")) if answer == "labels" else " "
+    fewest, most = FEWEST_AND_MOST[kind]
+    apart = NAME.filter(lambda name: len(name.split()) == 1 and separator not in name) if answer in ("labels", "ranked") else NAME
+    classes = draw(st.lists(apart, min_size=fewest, max_size=most, unique=True))
+    ids = draw(st.lists(NAME, min_size=1, max_size=12, unique=True))
+    return make_competition(kind, ids=ids, answer=answer, classes=tuple(classes), seed=draw(st.integers(0, 999)), separator=separator)
+
+
+@settings(SLOW, max_examples=150)
+@given(contest=contests(), seed=st.integers(0, 999))
+def test_what_is_written_passes_the_check_and_reads_back(contest: Competition, seed: int, tmp_path: Path) -> None:
+    table = make_table(contest, seed)
+    frame = submission_frame(table, contest)
     path = tmp_path / "s.csv"
-    path.write_text(csv_text(frame), encoding="utf-8")
+    path.write_text(csv_text(frame), encoding="utf-8", newline="")
     assert [problem for problem in check(path, contest) if problem.severity == "error"] == []
     again, _ = parse_delimited(path.read_bytes(), "s.csv", ",")
     assert again["id"].tolist() == contest.test["id"].tolist()
-    if answer in ("probability", "probabilities", "number"):
-        columns = list(contest.submission.answer_columns)
+    asked, names, probs = contest.submission, np.array(contest.task.classes, dtype=object), table.to_numpy()
+    if asked.answer in ("probability", "probabilities", "number"):
+        columns = list(asked.answer_columns)
         np.testing.assert_allclose(again[columns].to_numpy(float), frame[columns].to_numpy(float), rtol=1e-8)
+    elif asked.answer == "label":
+        assert again["target"].tolist() == names[probs.argmax(axis=1)].tolist()
+    else:
+        listed = [cell.split(asked.separator) if cell else [] for cell in again["target"]]
+        if asked.answer == "ranked":
+            assert listed == names[np.argsort(-probs, axis=1, kind="stable")[:, : asked.places]].tolist()
+        else:
+            for row, (told, sure) in enumerate(zip(listed, probs >= 0.5, strict=True)):
+                assert set(told) >= set(names[sure]), row  # and where none is, or all rows would be single numbers, the likeliest beside
+                assert told == [name for name in names if name in told], row
+                assert len(told) <= max(1, sure.sum()) + all(name.isdecimal() for name in names), row
 
 
 @SLOW
