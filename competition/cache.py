@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 from competition.atomic import read_array, replacing
-from competition.console import progress, say
+from competition.console import say
 from competition.errors import CompetitionError
 from competition.images import ImageSource
+from competition.pool import on_all_cores
 from competition.processes import cores
 from competition.shortage import FULL, NotWritten, disk_of
 
@@ -188,9 +189,7 @@ def _fill(
         except CompetitionError as error:
             faults.append(f"id {ids[row]!r}, {keys[row]}: {error}")
 
-    with ThreadPoolExecutor(cores()) as pool, progress("decoding", len(keys)) as advance:
-        for _ in pool.map(one, range(len(keys))):
-            advance(1)
+    on_all_cores("decoding", one, range(len(keys)))
     if faults:
         more = f"\n  and {len(faults) - SHOWN:,} more" if len(faults) > SHOWN else ""
         listed = "".join(f"\n  {fault}" for fault in sorted(faults)[:SHOWN])

@@ -136,14 +136,15 @@ def audit(
         cache: where decoded pixels are kept.
     """
     from competition.load import load
-    from competition.settings import competition_config
+    from competition.settings import train_config
     from folds.audit_files import write_audit
     from folds.groups import audited
 
     if exact and thorough:
         raise FoldError("--exact and --thorough are two ends of a scale: ask for one of them")
-    contest = load(competition_config(competition))
-    groups = write_audit(contest, output or audited(runs, contest), cache, "exact" if exact else "thorough" if thorough else "alike")
+    config = train_config(["--competition", competition] if competition else [])
+    contest, depth = load(config.competition), "exact" if exact else "thorough" if thorough else "alike"
+    groups = write_audit(contest, output or audited(runs, contest), cache, config.folds.count, depth)
     if output is None and groups:
         say("train.py keeps these groups together from now on; --folds.groups none if it should not")
     return 0

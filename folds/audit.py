@@ -52,9 +52,9 @@ class Audit:
     findings: list[str]
 
 
-def audit(contest: Competition, cache: Path, folds: int = 5, depth: Depth = "alike") -> Audit:
-    """Everything that was found. alike: images are decoded once, into the cache. thorough: also copies that were turned by any angle;
-    exact: of duplicates only those that are the same to the last byte (of arrays, pixel)."""
+def audit(contest: Competition, cache: Path, folds: int, depth: Depth = "alike") -> Audit:
+    """Everything that was found. folds: how many there will be. alike: images are decoded once, into the cache. thorough: also copies that
+    were turned by any angle; exact: of duplicates only those that are the same to the last byte (of arrays, pixel)."""
     both = pd.concat(
         [contest.train[["id", "image"]].assign(part="train"), contest.test[["id", "image"]].assign(part="test")], ignore_index=True
     )

@@ -15,9 +15,9 @@ from folds.groups import audited
 MOST_AT_ONCE = 5_000  # images, training and test, that are looked through without being asked: some 10 ms each
 
 
-def write_audit(contest: Competition, path: Path, cache: Path, depth: Depth = "alike") -> int:
+def write_audit(contest: Competition, path: Path, cache: Path, folds: int, depth: Depth = "alike") -> int:
     """How many groups there are, after what was found is said and written: PATH (id,group), and beside it pairs and a picture of them."""
-    found = audit(contest, cache, depth=depth)
+    found = audit(contest, cache, folds, depth)
     for finding in found.findings:
         say(f"- {finding}")
     write_text(path, found.group_of.reset_index().to_csv(index=False, lineterminator="\n"))
@@ -46,6 +46,6 @@ def audit_first(contest: Competition, config: Config) -> None:
         return
     say(f"{contest.name}: before the first training, an audit (--machine.no-audit leaves it out)")
     try:
-        write_audit(contest, path, machine.cache)
+        write_audit(contest, path, machine.cache, config.folds.count)
     except CompetitionError as error:
         say(f"the audit is left out: {error}")

@@ -8,14 +8,12 @@ Legend: N images.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from competition.console import progress
-from competition.processes import cores
+from competition.pool import on_all_cores
 from folds.copies import SLOW, SMALL, crop_search, cut, in_place, likeness, refined, turned, without_slow
 from folds.neighbours import flat, nearest, shrunk
 
@@ -132,13 +130,7 @@ def _side_by_side(images: np.ndarray, pairs: pd.DataFrame) -> tuple[np.ndarray, 
 
 def _in_batches(what: str, compare: Callable[[pd.DataFrame], np.ndarray], pairs: pd.DataFrame) -> np.ndarray:
     """A row a pair, worked out on all cores."""
-    batches = [pairs.iloc[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
-    found = []
-    with ThreadPoolExecutor(cores()) as pool, progress(what, len(pairs)) as advance:
-        for rows in pool.map(compare, batches):
-            found.append(rows)
-            advance(len(rows))
-    return np.vstack(found)
+    return np.vstack(on_all_cores(what, compare, (pairs.iloc[start : start + BATCH] for start in range(0, len(pairs), BATCH)), len))
 
 
 def _eighth(pairs: pd.DataFrame, count: int) -> np.ndarray:

@@ -5,15 +5,13 @@ Legend: N images.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
 
-from competition.console import progress
 from competition.images import FileImages, ImageSource
-from competition.processes import cores
+from competition.pool import on_all_cores
 
 BLOCK = 1_000  # images a thread takes at once
 
@@ -37,12 +35,8 @@ def same_pairs(contents: Iterable[bytes]) -> pd.DataFrame:
 
 
 def _digests(read: Callable[[str], bytes], keys: Sequence[str]) -> list[bytes]:
-    def some(start: int) -> list[bytes]:
-        return [blake2b(read(key), digest_size=16).digest() for key in keys[start : start + BLOCK]]
+    def some(block: Sequence[str]) -> list[bytes]:
+        return [blake2b(read(key), digest_size=16).digest() for key in block]
 
-    found: list[bytes] = []
-    with ThreadPoolExecutor(cores()) as pool, progress("reading", len(keys)) as advance:
-        for digests in pool.map(some, range(0, len(keys), BLOCK)):
-            found += digests
-            advance(len(digests))
-    return found
+    blocks = (keys[start : start + BLOCK] for start in range(0, len(keys), BLOCK))
+    return [digest for digests in on_all_cores("reading", some, blocks, len) for digest in digests]

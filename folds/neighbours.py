@@ -6,13 +6,13 @@ is a correlation.
 Legend: N images, D numbers a description, k neighbours.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-VIEWS = 8
+from competition.processes import cores
+
 BRUTE = 6_000  # images up to which all are compared with all
 DIMENSIONS = 64
 BLOCK = 1_000  # images a thread takes at once
@@ -35,7 +35,7 @@ def flat(thumbs: np.ndarray, blur: float) -> np.ndarray:
         for own in rows:
             own -= cv2.GaussianBlur(own, (0, 0), blur, borderType=cv2.BORDER_REFLECT_101)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         list(pool.map(without_slow, np.array_split(kept, max(1, len(kept) // BLOCK))))
     kept -= kept.mean(axis=(1, 2), keepdims=True)
     return kept / np.maximum(np.linalg.norm(kept, axis=(1, 2), keepdims=True), 1e-6)
@@ -62,7 +62,7 @@ def nearest(images: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     def search(queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return _among(base[0], queries, np.arange(count), k + 1) if means is None else _search(base[0], queries, means, k + 1)
 
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:  # a view a thread: the sorting is on all cores, too
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores()) as pool:  # a view a thread: the sorting is on all cores, too
         for view, (found, sizes) in enumerate(pool.map(search, base)):
             best = _merged(best, found, np.full(found.shape, view), sizes, k)
     return best

@@ -7,20 +7,15 @@ turned, cropped and made square again is stretched too), and have to agree.
 Legend: N images, S their side in px, n features of one image, M those of all.
 """
 
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from competition.console import progress
+from competition.pool import on_all_cores
 from folds.copies import without_slow
 
-Thing = TypeVar("Thing")
-Found = TypeVar("Found")
 SIDE = 160
 MOST_FEATURES = 120
 DIMENSIONS = 32  # of a feature, in the index
@@ -44,8 +39,8 @@ class Features(NamedTuple):
 def find_turned(images: np.ndarray) -> pd.DataFrame:
     """Columns a, b (places, a < b), view (0, or 4 where mirrored), angle (degrees) and alike (correlation). images: uint8 N x S x S."""
     cv2.setNumThreads(1)  # the pools below are on all cores already
-    plain = _on_all_cores("features", features, images)
-    mirrored = _on_all_cores("features, mirrored", lambda image: features(np.ascontiguousarray(image[:, ::-1])), images)
+    plain = on_all_cores("features", features, images)
+    mirrored = on_all_cores("features, mirrored", lambda image: features(np.ascontiguousarray(image[:, ::-1])), images)
     asked = _voted(plain, mirrored)
 
     def compare(pair: tuple[int, int, int]) -> tuple[float, float] | None:
@@ -53,7 +48,7 @@ def find_turned(images: np.ndarray) -> pd.DataFrame:
         one = np.ascontiguousarray(images[a][:, ::-1]) if view else images[a]
         return laid_over(one, images[b], (mirrored if view else plain)[a], plain[b])
 
-    found = _on_all_cores("laying over", compare, asked)
+    found = on_all_cores("laying over", compare, asked)
     rows = [(*pair, *over) for pair, over in zip(asked, found, strict=True) if over is not None]
     pairs = pd.DataFrame(rows, columns=["a", "b", "view", "angle", "alike"])
     return pairs.sort_values("alike", ascending=False).drop_duplicates(["a", "b"]).reset_index(drop=True)
@@ -124,13 +119,3 @@ def _voted(plain: list[Features], mirrored: list[Features]) -> list[tuple[int, i
                 for other in voted[enough][np.argsort(-votes[enough], kind="stable")[:MOST_VOTED]]:
                     found.add((min(image, int(other)), max(image, int(other)), view))
     return sorted(found)
-
-
-def _on_all_cores(what: str, work: Callable[[Thing], Found], things: Iterable[Thing]) -> list[Found]:
-    listed = list(things)
-    with ThreadPoolExecutor(os.cpu_count()) as pool, progress(what, len(listed)) as advance:
-        done = []
-        for one in pool.map(work, listed):
-            done.append(one)
-            advance(1)
-    return done

@@ -2,9 +2,12 @@
 
 import ast
 import gc
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,8 @@ MAY_IMPORT = {
 }
 KAGGLE_CHILD = ROOT / "competition" / "kaggle_child.py"  # started as a process of its own, imported by nobody
 TORCH = {"torch", "torchvision", "timm", "albumentations", "accelerate", "torchinfo", "tensorboard"}
+COME_ALONG = {"kagglesdk", "requests", "pydantic_core"}  # with kaggle and pydantic, whose parts they are
+IF_THERE = {"mlflow", "google"}  # loggers that a person may have; colab is its notebook
 MODULES = sorted(path for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py"))
 
 
@@ -50,6 +55,18 @@ def test_module_keeps_to_its_room(module: Path) -> None:
     asserts = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
     assert not asserts, "an assert is no answer to a user's input"
     assert ast.get_docstring(tree), "a module says what it is for"
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    """Not only brought along by another, which may stop to."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *(one for each in project["optional-dependencies"].values() for one in each)]
+    declared = {re.split(r"[^\w.-]", one)[0].lower().replace("_", "-") for one in wanted}
+    names = {name for module in MODULES for name in imported(ast.parse(module.read_text(encoding="utf-8")))}
+    of = packages_distributions()
+    foreign = names - sys.stdlib_module_names - {*MAY_IMPORT} - COME_ALONG - IF_THERE
+    unknown = {name for name in foreign if not declared & {each.lower().replace("_", "-") for each in of.get(name, [name])}}
+    assert not unknown
 
 
 def test_nobody_imports_what_imports_kaggle() -> None:

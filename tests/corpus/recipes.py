@@ -4,7 +4,6 @@ from typing import Any
 
 Wanted = str | dict[str, Any]  # a regex of the message, or values by section.key
 
-SECTION = "is a section: write "
 RECIPES: dict[str, tuple[str | bytes, Wanted]] = {
     "nothing": ("", {"optim.lr": "auto", "seed": 0}),
     "a comment": ("# later", {"seed": 0}),

@@ -36,7 +36,7 @@ def test_duplicates_are_named_and_their_labels_compared(tmp_path: Path) -> None:
     truth = contest.truth.copy()
     truth[4], truth[30] = [1, 0], [0, 1]
     truth[7] = truth[31] = [1, 0]
-    found = audit(replace(contest, truth=truth), tmp_path)
+    found = audit(replace(contest, truth=truth), tmp_path, 5)
     rows = found.pairs[["id_a", "id_b", "part_b", "kind"]].to_numpy().tolist()
     assert sorted(rows) == [
         ["t4", "t30", "train", "same pixels"],
@@ -55,7 +55,7 @@ def test_duplicates_that_cross_groups_join_them(tmp_path: Path) -> None:
     patients = pd.Series([f"p{place // 3}" for place in range(30)], name="patient")
     contest = contest_of([*PICTURES[:29], PICTURES[0]], PICTURES[30:34], groups=patients)
     contest = replace(contest, train=contest.train.assign(patient=patients))
-    found = audit(contest, tmp_path)
+    found = audit(contest, tmp_path, 5)
     assert "1 pairs of duplicates belong to different groups of 'patient': 't0 (p0) and t29 (p9)'" in "\n".join(found.findings)
     assert found.group_of["t0"] == found.group_of["t29"] == found.group_of["t28"] != found.group_of["t3"]
     assert found.group_of.nunique() == 9
@@ -72,18 +72,18 @@ def test_sizes_and_names_that_tell_the_class_are_named(tmp_path: Path) -> None:
 
     truth = np.eye(2, dtype=np.float32)[labels]
     images = Sized([*contest.train["image"], *contest.test["image"]], contest.images.pixels)  # type: ignore[attr-defined]
-    told = "\n".join(audit(replace(contest, truth=truth, images=images), tmp_path).findings)
+    told = "\n".join(audit(replace(contest, truth=truth, images=images), tmp_path, 5).findings)
     assert "the image's height, width and channels alone tells the class: 100% of each class are found so, 50% by chance" in told
     assert "name" not in told
     later = replace(contest, truth=np.eye(2, dtype=np.float32)[(np.arange(rows) >= 100).astype(int)])
-    assert "the number in the image's name alone tells the class: 100%" in "\n".join(audit(later, tmp_path).findings)
+    assert "the number in the image's name alone tells the class: 100%" in "\n".join(audit(later, tmp_path, 5).findings)
     named = contest.train.assign(id=[f"{'ab'[label]}{row}" for row, label in enumerate(labels)])
     spelled = replace(contest, truth=truth, train=named, test=contest.test.assign(id=[f"{'ab'[row % 2]}9{row}" for row in range(6)]))
     letters = "the letters in the image's name alone tells the class: 100%"
-    assert letters in "\n".join(audit(spelled, tmp_path).findings)
-    assert letters not in "\n".join(audit(replace(spelled, test=contest.test), tmp_path).findings), "the test has no such letters"
+    assert letters in "\n".join(audit(spelled, tmp_path, 5).findings)
+    assert letters not in "\n".join(audit(replace(spelled, test=contest.test), tmp_path, 5).findings), "the test has no such letters"
     random = replace(contest, truth=make_truth(contest.task, rows, np.random.default_rng(0)))
-    assert "alone tells" not in "\n".join(audit(random, tmp_path).findings)
+    assert "alone tells" not in "\n".join(audit(random, tmp_path, 5).findings)
 
 
 def test_a_camera_that_tells_the_class_is_named(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_camera_that_tells_the_class_is_named(tmp_path: Path) -> None:
         lines.append(f"{name},{'sick' if sick else 'well'}")
     (folder / "train.csv").write_text("\n".join(lines))
     Image.fromarray(generator.integers(0, 255, (24, 24, 3), dtype=np.uint8)).save(folder / "test" / "one.jpg")
-    told = "\n".join(audit(load(CompetitionConfig(source=str(folder))), tmp_path / "cache").findings)
+    told = "\n".join(audit(load(CompetitionConfig(source=str(folder))), tmp_path / "cache", 5).findings)
     assert "the camera alone tells the class: 100% of each class are found so, 50% by chance" in told
     assert "name" not in told
 
@@ -110,20 +110,20 @@ def test_a_camera_that_tells_the_class_is_named(tmp_path: Path) -> None:
 def test_rare_classes_are_named(tmp_path: Path) -> None:
     contest = make_competition("multiclass", train_rows=20)
     truth = np.eye(3, dtype=np.float32)[[2] * 3 + [0] * 9 + [1] * 8]
-    assert "1 classes have fewer images than 5 folds: 'new whale (3)'" in audit(replace(contest, truth=truth), tmp_path).findings
+    assert "1 classes have fewer images than 5 folds: 'new whale (3)'" in audit(replace(contest, truth=truth), tmp_path, 5).findings
 
 
 def test_tiny_images_are_duplicates_only_where_they_are_equal(tmp_path: Path) -> None:
     contest = make_competition("binary", train_rows=30)
     images = contest.images
     images.pixels[5] = images.pixels[2]  # type: ignore[attr-defined]
-    found = audit(contest, tmp_path)
+    found = audit(contest, tmp_path, 5)
     assert found.pairs[["id_a", "id_b", "kind"]].to_numpy().tolist() == [["t2", "t5", "same pixels"]]
 
 
 def test_pairs_as_a_picture(tmp_path: Path) -> None:
     contest = contest_of([*PICTURES[:20], PICTURES[3]], PICTURES[30:34])
-    found = audit(contest, tmp_path)
+    found = audit(contest, tmp_path, 5)
     drawn = sheet(contest, found, tmp_path)
     assert drawn is not None
     assert drawn.shape == (64 + 14, 6 * (2 * 64 + 4))
@@ -132,7 +132,7 @@ def test_pairs_as_a_picture(tmp_path: Path) -> None:
 
 def test_what_the_audit_found_goes_into_the_folds_unless_one_says_no(tmp_path: Path) -> None:
     contest = contest_of([*PICTURES[:30], *PICTURES[:15]], PICTURES[30:34])
-    found = audit(contest, tmp_path)
+    found = audit(contest, tmp_path, 5)
     path = audited(tmp_path / "runs", contest)
     settled, (hint, _) = settle_folds(contest, FoldsConfig(), path)
     assert settled.scheme == "stratified", "there was no audit yet"
@@ -151,7 +151,7 @@ def test_what_the_audit_found_goes_into_the_folds_unless_one_says_no(tmp_path: P
 def test_equal_images_are_found_however_many_there_are(copies: int, tmp_path: Path) -> None:
     """Of nine, the eighth neighbour, which a copy is to be much closer than, is a copy as well."""
     contest = contest_of([*PICTURES[:20], *[PICTURES[3]] * (copies - 1)], PICTURES[30:34])
-    assert audit(contest, tmp_path).group_of.value_counts().max() == copies
+    assert audit(contest, tmp_path, 5).group_of.value_counts().max() == copies
 
 
 def test_patients_stay_together_where_images_came_after_the_audit(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_patients_stay_together_where_images_came_after_the_audit(tmp_path: Path
     before = replace(contest, train=contest.train[:20], truth=contest.truth[:20], groups=patients[:20])
     path = audited(tmp_path / "runs", contest)
     path.parent.mkdir(parents=True)
-    audit(before, tmp_path).group_of.reset_index().to_csv(path, index=False)
+    audit(before, tmp_path, 5).group_of.reset_index().to_csv(path, index=False)
     assert settle_folds(before, FoldsConfig(), path)[0].groups == str(path)
     settled, (reason, *_) = settle_folds(contest, FoldsConfig(), path)
     assert settled.groups == "patient"

@@ -41,7 +41,7 @@ def test_arrays_are_equal_where_all_pixels_are() -> None:
 def test_the_exact_audit_names_equal_images_alone(tmp_path: Path) -> None:
     train = [*PICTURES[:30], PICTURES[4], PICTURES[7][:, ::-1]]
     contest = contest_of(train, [*PICTURES[30:40], PICTURES[9]])
-    found = audit(contest, tmp_path, depth="exact")
+    found = audit(contest, tmp_path, 5, "exact")
     assert found.pairs[["id_a", "id_b", "kind"]].to_numpy().tolist() == [["t4", "t30", "same pixels"], ["t9", "00010", "same pixels"]]
     assert set(found.group_of.index) == {"t4", "t30"}
     assert not any(tmp_path.rglob("*.npy")), "nothing was decoded"

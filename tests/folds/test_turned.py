@@ -53,7 +53,7 @@ def test_the_thorough_audit_names_turned_copies_as_such_and_ties_them(tmp_path: 
     pictures = textured(24)
     train = [*pictures[:20], tilted(pictures[4], 20), pictures[7]]
     contest = contest_of([cv2.resize(np.ascontiguousarray(picture), (96, 96)) for picture in train], pictures[20:])
-    quick, thorough = (audit(contest, tmp_path, depth=depth) for depth in ("alike", "thorough"))
+    quick, thorough = (audit(contest, tmp_path, 5, depth) for depth in ("alike", "thorough"))
     assert quick.pairs["kind"].tolist() == ["same pixels"]
     assert thorough.pairs[["id_a", "id_b", "kind"]].to_numpy().tolist() == [["t7", "t21", "same pixels"], ["t4", "t20", "turned"]]
     assert thorough.group_of["t4"] == thorough.group_of["t20"]

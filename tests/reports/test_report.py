@@ -186,7 +186,7 @@ def test_duplicates_across_folds_are_named(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (len(keys), 8, 8, 3), dtype=np.uint8)
     images[1], images[-1] = images[0], images[2]
     contest = replace(contest, images=ArrayImages(keys, images))
-    write_audit(contest, audited(tmp_path / "runs", contest), tmp_path / "cache")
+    write_audit(contest, audited(tmp_path / "runs", contest), tmp_path / "cache", 5)
     page = page_of(contest, tmp_path / "runs")
     assert "1 pairs within train" in page.text
     assert "1 pairs train and test" in page.text
