@@ -22,6 +22,7 @@ from competition.spans import FileSpan, Span, check_bomb, check_room, kept
 from competition.zips import ZipFolder
 
 CHUNK_BYTES = 4 * 2**20
+MOST_ZEROS_BYTES = 2**20  # behind the end of a tar, which is filled up to 10 KiB, seldom to more
 
 
 class Folder(Protocol):
@@ -153,9 +154,28 @@ def open_tar(span: Span, where: str) -> Folder:
                     places[name] = member.offset_data, member.size, int(member.mtime)
                 elif member.islnk() and (linked := places.get(member.linkname.removeprefix("./"))):
                     places[name] = linked  # the second name of a file
+            _check_end(span, tar.offset, where)
     except tarfile.TarError as error:
         raise CompetitionError(f"{where}: cannot be read as a tar ({error}): download it again") from None
     return SpanFolder(span, where, places)
+
+
+def _check_end(span: Span, end: int, where: str) -> None:
+    """Raises: CompetitionError where what stands behind a tar's last file is not a block of zeros, and zeros alone: tarfile takes
+    whatever is no header for the end, and says nothing of the files behind it."""
+    behind = span.at(end, MOST_ZEROS_BYTES + 1)
+    zeros = len(behind) - len(behind.lstrip(b"\0"))
+    if zeros < min(len(behind), tarfile.BLOCKSIZE):
+        wrong = "where a file's header should be"
+    elif zeros < len(behind):
+        wrong = f"more follows its end, at byte {end + zeros:,}; several tars in one are unpacked by `tar -xif`"
+    elif zeros > MOST_ZEROS_BYTES:
+        wrong = "nothing but zeros from there on"
+    elif zeros < tarfile.BLOCKSIZE:
+        wrong = "its end is missing; where it was written without one, unpack it beside"
+    else:
+        return
+    raise CompetitionError(f"{where}: the tar is cut or damaged at byte {end:,} ({wrong}): download it again")
 
 
 def open_packed_tar(opener: Callable[..., Any], span: Span, where: str) -> Folder:

@@ -15,6 +15,7 @@ from competition.spans import Span, check_bomb, kept
 
 LOCAL = struct.Struct("<4s5H3I2H")
 CENTRAL = struct.Struct("<4s6H3I5H2I")
+LOCAL_MARK = b"PK\3\4"
 END = struct.Struct("<4s4H2IH")
 LOCATOR64 = struct.Struct("<4sIQI")
 END64 = struct.Struct("<4sQ2H2I4Q")
@@ -39,8 +40,9 @@ class ZipFolder:
     def __init__(self, span: Span, where: str) -> None:
         self.span = span
         self.where = where
-        self._directory, self._shift = _directory(span, where)
-        self._place = _places(self._directory, where)
+        size, offset, self._shift, count = _end(span, where)
+        self._directory = span.at(offset + self._shift, size)
+        self._place = _places(self._directory, count, where)
 
     @property
     def names(self) -> list[str]:
@@ -137,7 +139,7 @@ class ZipFolder:
     def _header_bytes(self, name: str, entry: ZipEntry, content: bytes) -> int:
         if entry.flags & ENCRYPTED:
             raise CompetitionError(f"{self.where}: {name!r} is encrypted: unpack the archive with its password first")
-        if len(content) < LOCAL.size or content[:4] != b"PK\3\4":
+        if len(content) < LOCAL.size or content[:4] != LOCAL_MARK:
             raise self._damaged(name)
         fields = LOCAL.unpack_from(content)
         return LOCAL.size + fields[9] + fields[10]
@@ -163,21 +165,16 @@ def _pieces(inflate: Any, packed: bytes, most: int) -> Iterator[bytes]:
         packed = getattr(inflate, "unconsumed_tail", b"")  # bz2 keeps it itself
 
 
-def _directory(span: Span, where: str) -> tuple[bytes, int]:
-    """The list of files as it stands in the zip, and how many bytes come before the zip."""
-    size, offset, shift = _end(span, where)
-    return span.at(offset + shift, size), shift
-
-
-def _places(directory: bytes, where: str) -> dict[str, int]:
+def _places(directory: bytes, count: int, where: str) -> dict[str, int]:
     """Name -> where its entry begins in the directory. Entries are taken apart when they are read: most never are."""
     places: dict[str, int] = {}
-    place, end = 0, len(directory)
+    place, end, left = 0, len(directory), count
     begin_of, fixed = struct.Struct("<4s24x3H").unpack_from, CENTRAL.size
     while place < end:
         signature, name_len, extra_len, comment_len = begin_of(directory, place) if place + fixed <= end else (b"", 0, 0, 0)
         if signature != b"PK\1\2":
-            raise CompetitionError(f"{where}: the zip's list of files is damaged: download it again")
+            break
+        left -= 1
         raw = directory[place + fixed : place + fixed + name_len]
         if raw.isascii():
             name = raw.decode("ascii")
@@ -189,17 +186,19 @@ def _places(directory: bytes, where: str) -> dict[str, int]:
         if name and name[-1] != "/":
             places[name] = place
         place += fixed + name_len + extra_len + comment_len
+    if place != end or left & 0xFFFF:  # some writers have sixteen bits for the number of files, however many there are
+        raise CompetitionError(f"{where}: the zip's list of files is damaged: download it again")
     return places
 
 
-def _end(span: Span, where: str) -> tuple[int, int, int]:
-    """Size and offset of the directory, and how many bytes stand before the zip in the file."""
+def _end(span: Span, where: str) -> tuple[int, int, int, int]:
+    """Size and offset of the directory, how many bytes stand before the zip in the file, and how many files it has."""
     tail_start = max(0, span.size - END.size - 0xFFFF - LOCATOR64.size)
     tail = span.at(tail_start, span.size - tail_start)
     found = tail.rfind(b"PK\5\6")
     if found < 0 or found + END.size > len(tail):
         raise CompetitionError(f"{where}: {_not_a_zip(span)}")
-    _, _, _, _, _, size, offset, _ = END.unpack_from(tail, found)
+    _, _, _, _, count, size, offset, _ = END.unpack_from(tail, found)
     end = tail_start + found
     locator = tail[found - LOCATOR64.size : found] if found >= LOCATOR64.size else b""
     if locator[:4] == b"PK\6\7":
@@ -208,12 +207,12 @@ def _end(span: Span, where: str) -> tuple[int, int, int]:
             record = span.at(LOCATOR64.unpack(locator)[2], END64.size)
         if len(record) == END64.size and record[:4] == b"PK\6\6":
             fields = END64.unpack(record)
-            size, offset = fields[8:10]
+            count, size, offset = fields[7:10]
             end -= LOCATOR64.size + END64.size
     shift = end - size - offset
-    if shift < 0:
+    if shift < 0 or (shift and span.at(0, 4) == LOCAL_MARK):  # the second: the list found is that of a zip within a zip that is cut
         raise CompetitionError(f"{where}: the zip is cut or damaged: download it again")
-    return size, offset, shift
+    return size, offset, shift, count
 
 
 def _wide(extra: bytes, full: int, packed: int, start: int) -> tuple[int, int, int]:
@@ -231,7 +230,7 @@ def _wide(extra: bytes, full: int, packed: int, start: int) -> tuple[int, int, i
 
 def _not_a_zip(span: Span) -> str:
     begin = span.at(0, 512)
-    if begin[:4] == b"PK\3\4":
+    if begin[:4] == LOCAL_MARK:
         return "the zip is cut, its end with the list of files is missing: download it again"
     if begin.lstrip()[:1] == b"<":
         return "this is a web page and no zip: the download needs a login and accepted rules"

@@ -6,7 +6,7 @@ import re
 import tarfile
 import zipfile
 
-from tests.corpus.door import SAMPLE, Case, Right, made
+from tests.corpus.door import CLASSES, SAMPLE, Case, Right, made, red
 from tests.layouts import Tree, archive
 
 BOMB_BYTES = 2**24
@@ -74,7 +74,44 @@ def bomb() -> bytes:
     return marked(data, 24, 22, (40).to_bytes(4, "little"))
 
 
+def by_class() -> Tree:
+    """24 pictures in folders of three classes."""
+    return {f"train/{CLASSES[number % 3]}/{number:02d}.png": red(number) for number in range(24)}
+
+
+def header_of(tar: bytes, number: int) -> int:
+    """Where the header of the nth file of a tar stands."""
+    with tarfile.open(fileobj=io.BytesIO(tar)) as opened:
+        return opened.getmembers()[number].offset
+
+
+def ending(tar: bytes, blocks: int) -> bytes:
+    """A tar with so many blocks of zeros at its end."""
+    content = tar.rstrip(b"\0")
+    return content + bytes(-len(content) % 512 + 512 * blocks)
+
+
 TRAIN_ZIP = archive(in_folder("train"))
+CLASSES_TAR = tarred(by_class())
+CUT = header_of(CLASSES_TAR, 18)
+NO_HEADER = rf"the tar is cut or damaged at byte {CUT:,} \(where a file's header should be\): download it again"
+NO_END = rf"the tar is cut or damaged at byte {CUT:,} \(its end is missing; where it was written without one, unpack it beside\)"
+MORE = rf"the tar is cut or damaged at byte {CUT:,} \(more follows its end, at byte {CUT + 512:,}"
+DAMAGED_TARS = {
+    "cut between two files": (CLASSES_TAR[:CUT], NO_END),
+    "cut in a header": (CLASSES_TAR[: CUT + 100], NO_HEADER),
+    "cut in a file": (CLASSES_TAR[: CUT - 10], "cannot be read as a tar .*: download it again"),
+    "with a header that is none": (CLASSES_TAR[:CUT] + b"\xa5" * 512 + CLASSES_TAR[CUT + 512 :], NO_HEADER),
+    "with a header of zeros": (CLASSES_TAR[:CUT] + bytes(512) + CLASSES_TAR[CUT + 512 :], MORE),
+    "of which the rest is zeros": (
+        CLASSES_TAR[:CUT] + bytes(2**21),
+        rf"the tar is cut or damaged at byte {CUT:,} \(nothing but zeros from there on\)",
+    ),
+    "with another behind it": (
+        CLASSES_TAR + CLASSES_TAR,
+        r"the tar is cut .*more follows its end, .*; several tars in one are unpacked by `tar -xif`",
+    ),
+}
 MISSING = r"images are missing for|no labels were found|no images"
 TOP: dict[str, tuple[str, bytes, Right | str]] = {  # what is opened itself
     "a zip": ("c.zip", archive(made()), Right()),
@@ -96,6 +133,11 @@ TOP: dict[str, tuple[str, bytes, Right | str]] = {  # what is opened itself
         archive(made())[:-50],
         r"c.zip: the zip is cut, its end with the list of files is missing: download it again",
     ),
+    "a zip of a zip, its own end cut off": (
+        "c.zip",
+        archive({**only("t"), "train.zip": TRAIN_ZIP})[:-100],
+        r"c.zip: the zip is cut or damaged",
+    ),
     "a zip with a hole": ("c.zip", archive(made())[:400] + archive(made())[900:], r"cut or damaged|damaged"),
     "an empty zip": ("c.zip", archive({}), r"there are no files"),
     "an empty file called zip": ("c.zip", b"", r"c.zip: this is no zip \(it is 0 bytes"),
@@ -104,7 +146,10 @@ TOP: dict[str, tuple[str, bytes, Right | str]] = {  # what is opened itself
     "a zip called tar": ("c.tar", archive(made()), r"c.tar: cannot be read as a tar .*: download it again"),
     "a gz that is no tar": ("c.tar.gz", gzip.compress(b"hello" * 500), r"c.tar.gz: cannot be read as a tar"),
     "a tar.gz that is cut": ("c.tar.gz", gzip.compress(tarred(made()))[:-300], r"c.tar.gz: is cut or damaged"),
-    "a tar that is cut": ("c.tar", tarred(made())[:5000], r"c.tar: cannot be read as a tar|is cut|" + MISSING),
+    **{f"a tar {how}": ("c.tar", content, "c.tar: " + said) for how, (content, said) in DAMAGED_TARS.items()},
+    **{f"a tar.gz of a tar {how}": ("c.tar.gz", gzip.compress(content), said) for how, (content, said) in DAMAGED_TARS.items()},
+    "a tar that ends by one block": ("c.tar", ending(tarred(made()), 1), Right()),
+    "a tar that is filled up far": ("c.tar", ending(tarred(made()), 1024), Right()),
     "a tar.bz2 of zeros": ("c.tar.bz2", bytes(100), r"c.tar.bz2: is cut or damaged"),
     "a tar.xz of zeros": ("c.tar.xz", bytes(100), r"c.tar.xz: is cut or damaged"),
     "a 7z of zeros": ("c.7z", bytes(100), r"c.7z: cannot be read as 7z|needs the package py7zr"),
@@ -136,6 +181,10 @@ ARCHIVES: dict[str, Case] = {
     "pictures in a zip that is cut": (
         lambda: without("train/") | {"train.zip": TRAIN_ZIP[:-60]},
         r"no labels were found.*Could not be opened: .*train.zip: the zip is cut",
+    ),
+    "pictures in a tar that is cut": (
+        lambda: {"train.tar": CLASSES_TAR[:CUT], "sample_submission.csv": SAMPLE},
+        r"Could not be opened: .*train.tar: the tar is cut or damaged",
     ),
     "a zip of no use that is cut": (
         lambda: made() | {"extra.zip": TRAIN_ZIP[:-60]},
