@@ -4,13 +4,12 @@ Sizes of all files, then whole files, evenly spread, until the time is up: their
 the markers inside a JPEG. Pixels are not decoded.
 """
 
-import io
 import re
 from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
 
-from competition.decode import END_OF_JPEG, JPEG, PNG, no_image, shape_of
+from competition.decode import END_OF_JPEG, JPEG, PNG, no_image, opened, shape_of
 from competition.errors import CompetitionError
 from competition.images import FileImages, ImageSource
 
@@ -68,10 +67,8 @@ def what_is_wrong(content: bytes) -> str:
             return "the JPEG is cut, its end is missing" if END_OF_JPEG not in content else ""
         return "the JPEG seems damaged, its data are broken in the middle" if _broken_scan(content) else ""
     if content[:8] == PNG:
-        from PIL import Image
-
         try:
-            Image.open(io.BytesIO(content)).verify()
+            opened(content).verify()
         except Exception as error:  # Pillow raises whatever comes on damaged bytes
             return f"the PNG is cut or damaged ({error})"
     return ""

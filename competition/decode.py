@@ -12,6 +12,7 @@ import struct
 import warnings
 import zlib
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -33,6 +34,8 @@ PNG_GREY, PNG_RGB = 0, 2
 PNG_HEADER_BYTES = 33
 MOST_INFLATED = 1032  # bytes of one that deflate has packed
 PILLOWS_WARNINGS = ("ignore", None, Warning, re.compile("PIL"), 0)  # as the list of filters has it
+# What Pillow may read, by whatever ending. It would read forty kinds, and start Ghostscript for one of them (EPS).
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "JPEG2000", *(("AVIF",) if find_spec("PIL.AvifImagePlugin") else ()))
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -76,11 +79,8 @@ def shape_of(head: bytes) -> Shape | None:
     if is_dicom(head):
         shape = dicom_shape(head)
         return Shape(*shape) if shape else None
-    from PIL import Image
-
-    _hush_pillow()
     try:
-        with Image.open(io.BytesIO(head)) as image:
+        with opened(head) as image:
             if image.mode == "P":
                 image.load()  # which colours of a palette are used, the pixels tell
             grey = image.mode in ("1", "L", "LA", "F", "I", *SIXTEEN_BITS) or (image.mode == "P" and _grey_palette(image))
@@ -184,9 +184,8 @@ def _jpeg_shape(content: bytes) -> Shape | None:
 def _decode_by_pillow(content: bytes, key: str) -> np.ndarray:
     from PIL import Image, ImageOps
 
-    _hush_pillow()
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with opened(content) as image:
             image.load()
             with suppress(Exception):  # an EXIF that is none tells of no turn, and the pixels are whole
                 image = ImageOps.exif_transpose(image)
@@ -205,10 +204,18 @@ def _decode_by_pillow(content: bytes, key: str) -> np.ndarray:
         raise _bad(key, f"the image is cut or damaged ({error})") from None
 
 
-def _hush_pillow() -> None:
-    """Pillow warns of what is odd in a file; what is wrong is an error anyway. (catch_warnings is not for threads.)"""
-    if PILLOWS_WARNINGS not in warnings.filters:
+def opened(content: bytes) -> "Image.Image":
+    """An image file of one of the FORMATS as Pillow has it, not decoded yet.
+
+    Raises: whatever comes on damaged bytes.
+    """
+    from PIL import Image
+
+    if (
+        PILLOWS_WARNINGS not in warnings.filters
+    ):  # of what is odd in a file; what is wrong is an error. (catch_warnings is not for threads.)
         warnings.filterwarnings("ignore", module="PIL")
+    return Image.open(io.BytesIO(content), formats=FORMATS)
 
 
 def _decode_tiff_by_cv2(content: bytes) -> np.ndarray | None:

@@ -4,7 +4,6 @@ duplicates cross, classes too small for the folds, and answers that an image's s
 Legend: N training images, M training and test images.
 """
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,10 +11,11 @@ from typing import Literal
 import cv2
 import numpy as np
 import pandas as pd
-from PIL import ExifTags, Image
+from PIL import ExifTags
 
 from competition.cache import pixels
 from competition.contest import Competition
+from competition.decode import opened
 from competition.errors import examples
 from competition.images import FileImages, ImageSource
 from folds.copies import SIDE, turned
@@ -216,7 +216,7 @@ def _cameras(images: ImageSource, keys: pd.Series) -> pd.Series:
         for key in keys:
             if key.lower().endswith((".jpg", ".jpeg", ".tif", ".tiff")):
                 try:
-                    exif = Image.open(io.BytesIO(images.files.head(key, EXIF_BYTES))).getexif()
+                    exif = opened(images.files.head(key, EXIF_BYTES)).getexif()
                 except (OSError, ValueError, SyntaxError):  # what cannot be read is named elsewhere
                     continue
                 said[key] = " ".join(str(exif.get(tag, "")).strip() for tag in CAMERA_TAGS)

@@ -119,3 +119,7 @@ def test_front_doors_do_not_wait_for_torch(command: list[str], tmp_path: Path) -
     assert not loaded & (TORCH | {"kaggle", "sklearn"})
     assert asked.returncode in (0, 2)
     assert "Traceback" not in asked.stderr
+
+
+def test_pillow_opens_images_in_one_place_which_says_what_kinds() -> None:
+    assert [path.name for path in MODULES if "Image.open(" in path.read_text()] == ["decode.py"]

@@ -1,7 +1,9 @@
 """No pickle is ever loaded: whatever file is replaced by one, an error or a file made anew is what comes of it, and no mark is made."""
 
 import contextlib
+import io
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -13,14 +15,20 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 import torch
+from PIL import EpsImagePlugin, Image
 
 from competition.atomic import read_array, write_array
 from competition.cache import pixels
 from competition.config import CompetitionConfig, FoldsConfig
+from competition.damage import look_for_damage
 from competition.errors import CompetitionError, InputError
+from competition.files import Files
+from competition.images import FileImages
 from competition.load import load
+from competition.names import IMAGE_SUFFIXES
 from competition.settings import train_config
 from competition.symmetry import symmetry_of
+from folds.audit import _cameras
 from folds.errors import FoldError
 from folds.run import read_run, read_table
 from folds.split import assign_folds
@@ -230,6 +238,44 @@ def test_an_image(kind: str, ending: str, tmp_path: Path) -> None:
         decode(content, f"a{ending}")
     shape_of(content[:100])
     assert not (tmp_path / "mark").exists()
+
+
+EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 8 8
+%%EndComments
+newpath
+%%EOF
+"""
+
+
+@pytest.fixture
+def ghostscript(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The mark that a Ghostscript on the PATH leaves once it is started."""
+    mark, program = tmp_path / "mark", tmp_path / "bin" / "gs"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch '{mark}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # it is looked for once
+    return mark
+
+
+@pytest.mark.parametrize("ending", IMAGE_SUFFIXES)
+def test_a_postscript_file_that_is_called_an_image_starts_no_ghostscript(ending: str, ghostscript: Path, tmp_path: Path) -> None:
+    key = f"a{ending}"
+    images = FileImages(Files(put(tmp_path / "data", {key: EPS})))
+    for look in (images.read, images.shape):
+        with pytest.raises(CompetitionError, match="this is no image"):
+            look(key)
+    assert look_for_damage(images, [key]).damaged == [f"image {key!r}: this is no image"]
+    assert not _cameras(images, pd.Series([key])).any()
+    assert not ghostscript.exists()
+
+
+def test_the_ghostscript_would_leave_its_mark(ghostscript: Path) -> None:
+    with contextlib.suppress(OSError):
+        Image.open(io.BytesIO(EPS)).load()
+    assert ghostscript.exists()
 
 
 TABLES = [
