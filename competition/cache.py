@@ -47,6 +47,7 @@ class Undecoded:
     def __init__(self, source: ImageSource, keys: Sequence[str], asked: tuple[int, int, str, str], filename: Path) -> None:
         """asked: of `fit_square`; filename: of the memory map that it stands in for."""
         self.source, self.keys, self.asked, self.filename = source, keys, asked, filename
+        self.stamps = [source.stamp([key]) for key in keys]
         size_px, channels, *_ = asked
         self.shape = (len(keys), size_px, size_px, channels)
 
@@ -56,7 +57,7 @@ class Undecoded:
     def __getitem__(self, rows: Any) -> np.ndarray:
         """The image of a row, or those of several.
 
-        Raises: CompetitionError that names an image that cannot be read.
+        Raises: CompetitionError that names an image that cannot be read, or is not the one that it was at first.
         """
         wanted = np.arange(len(self))[rows]
         found = np.empty((wanted.size, *self.shape[1:]), np.uint8)
@@ -66,7 +67,13 @@ class Undecoded:
         return found.reshape(*wanted.shape, *self.shape[1:])
 
     def _read(self, row: int) -> np.ndarray:
-        return fit_square(self.source.read(self.keys[row], self.asked[0]), *self.asked)
+        key = self.keys[row]
+        image = fit_square(self.source.read(key, self.asked[0]), *self.asked)
+        if self.source.stamp([key]) != self.stamps[row]:
+            raise CompetitionError(
+                f"image {key!r} was changed since this command began; put it back, or the same command takes it as it is now"
+            )
+        return image
 
 
 def pixels(

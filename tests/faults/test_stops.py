@@ -113,7 +113,7 @@ def workers() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
 
 
-def when(step: int, do: Callable[[], None]) -> Callable[[], bool]:
+def when(step: int, do: Callable[[], object]) -> Callable[[], bool]:
     """No stop; but at the nth question something is done."""
     asked = [0]
 
@@ -185,24 +185,35 @@ def test_a_signal_to_all_processes_leaves_the_main_one_its_workers(
     assert same_weights(alone, two)
 
 
-@pytest.mark.parametrize("count", [0, 2])
-def test_an_image_that_vanishes_is_named_and_training_goes_on_once_it_is_back(count: int, tmp_path: Path) -> None:
-    """Where images are decoded anew each time; from the cache, nothing would be missed."""
-    (tmp_path / "photos").mkdir()
+def not_kept(place: Path, count: int) -> tuple[FoldJob, Path]:
+    """A fold with so many workers whose images are decoded anew each time (from the cache, nothing would be missed), and one of them."""
+    (place / "photos").mkdir()
     keys = [f"{number}.png" for number in range(96)]
     for number, key in enumerate(keys):
-        (tmp_path / "photos" / key).write_bytes(picture(number))
-    job = job_of(tmp_path / "run" / "fold0", optim={"epochs": 5}, machine={"workers": count, "save_seconds": 0.0})
-    source = FileImages(Files(tmp_path / "photos"))
-    job = replace(job, pixels=Undecoded(source, keys, (8, 3, "bilinear", "stretch"), tmp_path / "none"))
+        (place / "photos" / key).write_bytes(picture(number))
+    job = job_of(place / "run" / "fold0", optim={"epochs": 5}, machine={"workers": count, "save_seconds": 0.0})
+    source = FileImages(Files(place / "photos"))
+    pixels = Undecoded(source, keys, (8, 3, "bilinear", "stretch"), place / "none")
+    return replace(job, pixels=pixels), place / "photos" / keys[50]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_an_image_that_vanishes_is_named_and_training_goes_on_once_it_is_back(count: int, tmp_path: Path) -> None:
+    job, lost = not_kept(tmp_path, count)
     whole = replace(job, directory=tmp_path / "whole" / "fold0")
     run(whole)
-    lost = tmp_path / "photos" / keys[50]
-    content = lost.read_bytes()
     with pytest.raises(CompetitionError) as told:
-        run(job, when(3, lost.unlink))
+        run(job, when(3, lambda: lost.rename(tmp_path / "aside")))
     assert "50.png" in str(told.value)
     assert "Traceback" not in str(told.value)
-    lost.write_bytes(content)
+    (tmp_path / "aside").rename(lost)
     run(job)
     assert same_weights(whole, job)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_an_image_that_changes_between_epochs_is_named(count: int, tmp_path: Path) -> None:
+    job, changed = not_kept(tmp_path, count)
+    with pytest.raises(CompetitionError, match=r"image '50.png' was changed since this command began; put it back, or the same") as told:
+        run(job, when(3, lambda: changed.write_bytes(picture(7))))
+    assert "Traceback" not in str(told.value)
