@@ -7,6 +7,7 @@ cv2 is used where it is fast and right (8-bit JPEG and PNG, grey or colour), Pil
 """
 
 import io
+import math
 import re
 import struct
 import warnings
@@ -20,6 +21,7 @@ import numpy as np
 from competition import arrays
 from competition.dicom import dicom_shape, is_dicom, read_dicom
 from competition.errors import CompetitionError
+from competition.spans import is_bomb
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,6 +34,7 @@ JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 MOST_PX_A_BYTE = 1024  # of a JPEG: a block of 64 takes a bit at the least
 PNG_GREY, PNG_RGB = 0, 2
 PNG_HEADER_BYTES = 33
+FRACTION_BYTES = 4
 MOST_INFLATED = 1032  # bytes of one that deflate has packed
 PILLOWS_WARNINGS = ("ignore", None, Warning, re.compile("PIL"), 0)  # as the list of filters has it
 # What Pillow may read, by whatever ending. It would read forty kinds, and start Ghostscript for one of them (EPS).
@@ -79,12 +82,16 @@ def shape_of(head: bytes) -> Shape | None:
     if is_dicom(head):
         shape = dicom_shape(head)
         return Shape(*shape) if shape else None
+    from PIL import UnidentifiedImageError
+
     try:
         with opened(head) as image:
             if image.mode == "P":
                 image.load()  # which colours of a palette are used, the pixels tell
             grey = image.mode in ("1", "L", "LA", "F", "I", *SIXTEEN_BITS) or (image.mode == "P" and _grey_palette(image))
             return Shape(image.height, image.width, 1 if grey else 3)
+    except UnidentifiedImageError:
+        return _tiff_shape(head) if head[:4] in TIFF else None
     except Exception:  # Pillow raises whatever comes on damaged bytes
         return None
 
@@ -106,6 +113,7 @@ def _decode_jpeg(content: bytes, key: str, at_least: int | None) -> np.ndarray:
     if shape.height * shape.width > MOST_PX_A_BYTE * len(content):
         what = f"{shape.width:,} x {shape.height:,} px do not fit into {len(content):,} bytes"
         raise _bad(key, f"the image is cut or damaged: {what}")
+    _check_size(shape, 1, content, key)
     reduced = {
         8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
         4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
@@ -142,12 +150,21 @@ def _decode_png(content: bytes, key: str) -> np.ndarray:
         return _decode_by_pillow(content, key)
     flag = cv2.IMREAD_GRAYSCALE if colour == PNG_GREY else cv2.IMREAD_COLOR_RGB
     width, height = struct.unpack(">II", content[16:24])
-    if width * height * (1 if colour == PNG_GREY else 3) > MOST_INFLATED * len(content):
+    shape = Shape(height, width, 1 if colour == PNG_GREY else 3)
+    if math.prod(shape) > MOST_INFLATED * len(content):
         raise _bad(key, f"the image is too large: {width:,} x {height:,} px do not fit into {len(content):,} bytes")
+    _check_size(shape, 1, content, key)
     pixels = _by_cv2(content, flag | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         return _decode_by_pillow(content, key)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _check_size(shape: Shape, value_bytes: int, content: bytes, key: str) -> None:
+    """Raises: CompetitionError where the pixels, of so many bytes a value, are a bomb. (Pillow has a limit of its own.)"""
+    if is_bomb(math.prod(shape) * value_bytes, len(content)):
+        what = f"{len(content):,} bytes would become {shape.width:,} x {shape.height:,} px, as no picture does"
+        raise _bad(key, f"the image is too large: {what}; where it is meant so, save it smaller")
 
 
 def _png_chunks(content: bytes, key: str) -> set[bytes]:
@@ -193,7 +210,7 @@ def _decode_by_pillow(content: bytes, key: str) -> np.ndarray:
     except CompetitionError:
         raise
     except Image.UnidentifiedImageError:
-        if content[:4] in TIFF and (pixels := _decode_tiff_by_cv2(content)) is not None:
+        if content[:4] in TIFF and (pixels := _decode_tiff_by_cv2(content, key)) is not None:
             return arrays.as_image(pixels, key)
         raise _bad(key, f"{no_image(content)} ({len(content):,} bytes, begins with {content[:8]!r})") from None
     except Image.DecompressionBombError:
@@ -218,10 +235,25 @@ def opened(content: bytes) -> "Image.Image":
     return Image.open(io.BytesIO(content), formats=FORMATS)
 
 
-def _decode_tiff_by_cv2(content: bytes) -> np.ndarray | None:
+def _tiff_shape(content: bytes) -> Shape | None:
+    """That of a TIFF that Pillow does not read; None where its first list of tags is not there."""
+    from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, SAMPLESPERPIXEL, ImageFileDirectory_v2
+
+    try:
+        tags, file = ImageFileDirectory_v2(content[:8]), io.BytesIO(content)
+        file.seek(tags.next)
+        tags.load(file)
+        return Shape(int(tags[IMAGELENGTH]), int(tags[IMAGEWIDTH]), int(tags.get(SAMPLESPERPIXEL, 1)))
+    except Exception:  # Pillow raises whatever comes on damaged bytes
+        return None
+
+
+def _decode_tiff_by_cv2(content: bytes, key: str) -> np.ndarray | None:
     """RGB in the file's own type: fractions in several channels, which Pillow does not read."""
     import cv2
 
+    if (shape := _tiff_shape(content)) is not None:
+        _check_size(shape, FRACTION_BYTES, content, key)
     pixels = _by_cv2(content, cv2.IMREAD_UNCHANGED)
     if pixels is not None and pixels.ndim == 3 and pixels.shape[2] in (3, 4):
         return pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]  # cv2 has blue first

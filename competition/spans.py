@@ -88,9 +88,14 @@ class FileSpan:
         self.__init__(*state)
 
 
+def is_bomb(size: int, packed: int) -> bool:
+    """Whether so many bytes are to come of so few that they are there to fill the machine."""
+    return size > LARGE_BYTES and size > MOST_TIMES * packed
+
+
 def check_bomb(size: int, packed: int, what: str) -> None:
-    """Raises: CompetitionError where so many bytes are to come of so few that they are there to fill the machine."""
-    if size > LARGE_BYTES and size > MOST_TIMES * packed:
+    """Raises: CompetitionError where it is a bomb."""
+    if is_bomb(size, packed):
         raise CompetitionError(
             f"{what}: {packed:,} bytes would become {size / 2**30:,.1f} GiB, as no data does; where it is meant so, unpack it beside"
         )

@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -28,6 +29,7 @@ WHOLE = {
     "JPEG with a thumbnail": encoded("JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0" + encoded("JPEG", 1)),
     "PNG": encoded("PNG"),
     "TIFF": encoded("TIFF"),
+    "TIFF of fractions in colour": cv2.imencode(".tif", np.linspace(0, 1, 4 * 6 * 3, dtype=np.float32).reshape(4, 6, 3))[1].tobytes(),
     "GIF": encoded("GIF"),
 }
 JPEG, PNG = WHOLE["JPEG"], WHOLE["PNG"]

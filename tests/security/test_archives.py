@@ -15,12 +15,15 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from competition import spans
 from competition.archives import leads_out
 from competition.config import CompetitionConfig
+from competition.decode import decode
 from competition.errors import CompetitionError
 from competition.files import Files
 from competition.load import load
@@ -329,6 +332,25 @@ def test_a_7z_that_is_a_bomb_is_refused(small: None, tmp_path: Path) -> None:
         file.writestr(bytes(20 * 2**20), "a.csv")
     with pytest.raises(CompetitionError, match="as no data does"):
         Files(tmp_path / "data.7z")
+
+
+def picture_of_zeros(kind: str) -> bytes:
+    """2,000 x 2,000 px in colour, whole and honest, packed as tightly as its kind can."""
+    made = io.BytesIO()
+    if kind == "TIFF":
+        pixels = np.zeros((2000, 2000, 3), np.float32)
+        return cv2.imencode(".tif", pixels, [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE])[1].tobytes()
+    Image.new("RGB", (2000, 2000)).save(made, kind, optimize=True)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+def test_a_picture_that_is_a_bomb_is_refused(kind: str, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = picture_of_zeros(kind)
+    with pytest.raises(CompetitionError, match=r"too large: \d+,\d+ bytes would become 2,000 x 2,000 px, as no picture does"):
+        decode(content, "a")
+    monkeypatch.setattr(spans, "MOST_TIMES", 1100)
+    assert not decode(content, "a").any(), "it is whole"
 
 
 def test_archives_in_archives_end(tmp_path: Path) -> None:
