@@ -199,17 +199,19 @@ def open_7z(span: Span, where: str) -> Folder:
     try:
         with py7zr.SevenZipFile(BufferedReader(_Stream(span)), "r") as archive:
             if archive.needs_password():
-                raise CompetitionError(f"{where}: is encrypted: unpack it with its password first")
+                raise py7zr.PasswordRequired
             listed = archive.list()
             check_bomb(sum(file.uncompressed for file in listed), span.size, where)
             check_room(sum(file.uncompressed for file in listed), directory, where)
             # Links are left out; a path that leads out of the directory py7zr refuses, and so the whole archive.
             archive.extract(directory, [file.filename for file in listed if file.is_file and not leads_out(file.filename)])
-    except CompetitionError:
+    except BaseException as error:
         rmtree(directory, ignore_errors=True)
-        raise
-    except Exception as error:  # py7zr and its decompressors raise many kinds for what is damaged
-        rmtree(directory, ignore_errors=True)
+        if isinstance(error, CompetitionError) or not isinstance(error, Exception):
+            raise
+        if isinstance(error, py7zr.PasswordRequired):  # py7zr's own where the list of files is encrypted too
+            raise CompetitionError(f"{where}: is encrypted: unpack it with its password first") from None
+        # py7zr and its decompressors raise many kinds for what is damaged
         raise CompetitionError(f"{where}: cannot be read as 7z ({error}): download it again") from None
     there = [path.relative_to(directory).as_posix() for path in sorted(directory.rglob("*")) if path.is_file() and not path.is_symlink()]
     folder = DiskFolder(directory, there)

@@ -4,6 +4,8 @@ import io
 import json
 import os
 import pickle
+import shutil
+import subprocess
 import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -226,6 +228,23 @@ def test_an_unknown_packing_is_named(tmp_path: Path) -> None:
     path = as_zip(tmp_path / "data.zip", {"a.bin": b"x" * 100}, zipfile.ZIP_LZMA)
     with pytest.raises(CompetitionError, match=r"'a.bin' is packed by method 14, which cannot be read here"):
         Files(path).read("a.bin")
+
+
+@pytest.mark.parametrize("names_too", [False, True])
+def test_a_7z_with_a_password_says_so(names_too: bool, tmp_path: Path) -> None:
+    py7zr = pytest.importorskip("py7zr", reason="py7zr is optional")
+    with py7zr.SevenZipFile(tmp_path / "locked.7z", "w", password="secret", header_encryption=names_too) as file:  # noqa: S106
+        file.writestr(b"id,label\n1,a\n", "train.csv")
+    with pytest.raises(CompetitionError, match=r"locked.7z: is encrypted: unpack it with its password first$"):
+        Files(tmp_path / "locked.7z")
+
+
+@pytest.mark.skipif(shutil.which("zip") is None, reason="Python writes no encrypted zips")
+def test_a_zip_with_a_password_says_so(tmp_path: Path) -> None:
+    put(tmp_path, {"train.csv": "id,label\n1,a\n" * 50})
+    subprocess.run(["zip", "-q", "-P", "secret", "locked.zip", "train.csv"], cwd=tmp_path, check=True)
+    with pytest.raises(CompetitionError, match=r"locked.zip: 'train.csv' is encrypted: unpack the archive with its password first$"):
+        Files(tmp_path / "locked.zip").read("train.csv")
 
 
 def test_labels_in_a_7z(tmp_path: Path) -> None:
