@@ -6,7 +6,6 @@ import lzma
 import os
 import re
 import tarfile
-import tempfile
 import weakref
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from shutil import rmtree
 from typing import IO, Any, Protocol, cast
 
 from competition.errors import CompetitionError
-from competition.spans import FileSpan, Span, check_bomb, check_room, kept
+from competition.spans import FileSpan, Span, check_bomb, check_room, kept, temporary_directory
 from competition.zips import ZipFolder
 
 CHUNK_BYTES = 4 * 2**20
@@ -195,7 +194,7 @@ def open_7z(span: Span, where: str) -> Folder:
         raise CompetitionError(
             f"{where}: 7z archives need the package py7zr (pip install 'podium[archives]'), or unpack it beside"
         ) from None
-    directory = Path(tempfile.mkdtemp(prefix="competition-"))
+    directory = temporary_directory()
     try:
         with py7zr.SevenZipFile(BufferedReader(_Stream(span)), "r") as archive:
             if archive.needs_password():

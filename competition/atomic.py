@@ -66,14 +66,20 @@ def replacing(path: Path) -> Iterator[Path]:
 def _sweep(path: Path) -> None:
     """Removes what a killed process left half-written beside `path`: one of this machine, or of another a day ago."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        *_, host, writer, _, _ = part.name.split(".")
         with suppress(FileNotFoundError):
-            if host == HOST:
-                lives = writer.isdigit() and psutil.pid_exists(int(writer))
-            else:
-                lives = time.time() - part.stat().st_mtime < LEFT_SECONDS
-            if not lives:
+            if is_left(part, LEFT_SECONDS):
                 part.unlink()
+
+
+def is_left(part: Path, seconds: float) -> bool:
+    """Whether the process that made *.HOST.PROCESS.*.part is gone; where it is another machine's, whether nothing was written since then.
+
+    Raises: FileNotFoundError.
+    """
+    *_, host, writer, _, _ = part.name.split(".")
+    if host == HOST:
+        return not (writer.isdigit() and psutil.pid_exists(int(writer)))
+    return time.time() - part.stat().st_mtime >= seconds
 
 
 def sync_directory(directory: Path) -> None:

@@ -7,13 +7,16 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from competition.atomic import HOST, is_left
 from competition.errors import CompetitionError
 
 IN_MEMORY_BYTES = 64 * 2**20  # what must be inflated as a whole and is larger than this goes to a temporary file
 LARGE_BYTES, MOST_TIMES = 2**30, 200  # what is larger, and was packed more tightly, is no data: tables shrink to a fifth or a thirtieth
+LEFT_SECONDS = 10 * 86_400.0  # after which an unpacked archive of another machine is left over, as systemd has it of /tmp
 LEFT_FREE = 2**30  # bytes of the disk that no temporary file takes
 
 
@@ -118,22 +121,31 @@ def kept(chunks: Iterable[bytes], packed: int, what: str) -> Span:
             break
     else:
         return MemorySpan(b"".join(pieces))
-    descriptor, name = tempfile.mkstemp(prefix="competition-")
-    written = 0
+    directory = temporary_directory()
+    path, written = directory / "unpacked", 0
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with path.open("xb") as file:
             for chunk in itertools.chain(pieces, chunks):
                 written += len(chunk)
                 check_bomb(written, packed, what)
-                check_room(len(chunk), Path(name).parent, what)
+                check_room(len(chunk), directory, what)
                 file.write(chunk)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        shutil.rmtree(directory, ignore_errors=True)
         raise
-    span = FileSpan(Path(name))
+    span = FileSpan(path)
     # A part of the span knows the path only: whoever takes parts keeps the span.
-    weakref.finalize(span, Path(name).unlink, missing_ok=True)
+    weakref.finalize(span, shutil.rmtree, directory, ignore_errors=True)
     return span
+
+
+def temporary_directory() -> Path:
+    """A new directory, private, for what is unpacked; whoever asks for it removes it. Those that killed processes left are swept."""
+    for left in Path(tempfile.gettempdir()).glob("competition.*.*.*.part"):
+        with suppress(OSError, ValueError, OverflowError):  # anybody may put anything of such a name there
+            if is_left(left, LEFT_SECONDS):
+                shutil.rmtree(left)
+    return Path(tempfile.mkdtemp(prefix=f"competition.{HOST}.{os.getpid()}.", suffix=".part"))
 
 
 def check_room(size: int, directory: Path, what: str) -> None:

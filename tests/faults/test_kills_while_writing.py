@@ -1,9 +1,11 @@
 """kill -9 while files are written: what was said to be there is there, nothing half-written is read, and the next process goes on."""
 
+import gzip
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,9 @@ import pandas as pd
 import pytest
 from optuna.storages.journal import JournalFileBackend
 
+from competition import spans
+from competition.atomic import HOST
+from competition.files import Files
 from folds.scores import COLUMNS, gather, read_ledger, record
 from models.study import _cut_short
 from submissions.check import check
@@ -21,6 +26,8 @@ from submissions.log import log_path, read_log
 from submissions.write import facts_path
 from tests.builders import make_table
 from tests.faults.writing import CONTEST, WRITERS, opened, run
+from tests.patience import until
+from tests.security.test_archives import tar_of_noise
 
 ROOT = Path(__file__).parent.parent.parent
 KILLS = 10  # of each kind of file
@@ -147,3 +154,53 @@ def test_a_study_goes_on_after_its_journal_was_cut(after_kills: Path) -> None:
     held.tell(held.ask(), 0.7)
     again = optuna.load_study(storage=optuna.storages.JournalStorage(JournalFileBackend(str(path))), study_name="one")
     assert len(again.trials) == before + 1 > 1
+
+
+OPENS = """
+import sys, time
+from pathlib import Path
+from competition import spans
+from competition.files import Files
+
+spans.IN_MEMORY_BYTES = 2**20
+files = Files(Path(sys.argv[1]))
+Path(sys.argv[2]).touch()
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("kind", [".tar.gz", ".7z"])
+def test_what_killed_processes_have_unpacked_goes_with_the_next_one(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, home, noise = tmp_path / f"data{kind}", tmp_path / "temporary", np.random.default_rng(0).bytes(3 * 2**20)
+    home.mkdir()
+    if kind == ".7z":
+        py7zr = pytest.importorskip("py7zr", reason="py7zr is optional")
+        with py7zr.SevenZipFile(path, "w") as file:
+            file.writestr(noise, "b.bin")
+    else:
+        path.write_bytes(gzip.compress(tar_of_noise(noise)))
+    odd = home / "competition.x.\u00b2.y.part", home / f"competition.{HOST}.{'9' * 30}.y.part"
+    for each in odd:
+        each.mkdir()
+
+    def opening(name: str) -> tuple[subprocess.Popen[bytes], Path]:
+        """A process that has it open, and its directory."""
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(home)}
+        process = subprocess.Popen([sys.executable, "-c", OPENS, str(path), str(tmp_path / name)], env=environment)
+        until((tmp_path / name).exists, "it is unpacked")
+        return process, next(home.glob(f"competition.*.{process.pid}.*.part"))
+
+    (killed, left), (alive, held) = opening("killed"), opening("alive")
+    try:
+        killed.kill()
+        killed.wait()
+        assert left.exists()
+        monkeypatch.setattr(tempfile, "tempdir", str(home))
+        monkeypatch.setattr(spans, "IN_MEMORY_BYTES", 2**20)
+        files = Files(path)
+        assert not left.exists()
+        assert {each for each in home.iterdir() if f".{os.getpid()}." not in each.name} == {held, *odd}
+        assert files.read("b.bin") == noise
+    finally:
+        alive.kill()
+        alive.wait()

@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import stat
 import struct
 import tarfile
@@ -395,8 +396,8 @@ def test_what_is_unpacked_is_private_and_goes_with_the_view(
     files = Files(path)
     assert any(files.read(name) == noise for name in files.paths)
     (made,) = home.iterdir()
-    assert stat.S_IMODE(made.stat().st_mode) == (0o700 if made.is_dir() else 0o600)
-    assert len(made.name) >= len("competition-") + 6
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    assert re.fullmatch(rf"competition\.\w+\.{os.getpid()}\.\w{{6,}}\.part", made.name)
     del files
     assert not any(home.iterdir())
 
