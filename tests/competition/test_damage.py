@@ -1,6 +1,7 @@
 """Damaged files are found without decoding, and whole ones are never called so."""
 
 import io
+import os
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ from PIL import Image
 from competition.damage import look_for_damage, what_is_wrong
 from competition.files import Files
 from competition.images import ArrayImages, FileImages
-from tests.layouts import archive
+from tests.layouts import archive, put
 
 
 def encoded(kind: str, seed: int = 0, **options: object) -> bytes:
@@ -72,6 +73,29 @@ def test_each_damaged_file_is_named_once(tmp_path: Path) -> None:
     looked = look_for_damage(FileImages(Files(tmp_path / "images.zip")), list(content))
     assert looked.damaged == ["image '3.jpg': the file is empty", "image '7.jpg': the JPEG is cut, its end is missing"]
     assert (looked.sizes, looked.whole) == (20, 20)
+
+
+SMOOTH = cv2.resize(np.random.default_rng(0).integers(0, 256, (20, 25, 3)).astype(np.uint8), (400, 500), interpolation=cv2.INTER_CUBIC)
+LARGE = cv2.imencode(".jpg", SMOOTH)[1].tobytes()
+PROGRESSIVE = cv2.imencode(".jpg", SMOOTH, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+MADE_UP = {
+    "a hole": LARGE[:9000] + LARGE[11_000:],
+    "zeros": LARGE[:9000] + bytes(2000) + LARGE[11_000:],
+    "an end too early": LARGE[: len(LARGE) // 2] + LARGE[-2:],
+    "a hole, progressive": PROGRESSIVE[:9000] + PROGRESSIVE[11_000:],
+}
+
+
+def test_jpegs_that_decode_to_other_pixels_are_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    whole = {f"{name}.jpg": content for name, content in WHOLE.items() if "JPEG" in name} | {"large.jpg": LARGE}
+    whole["bytes too many.jpg"] = LARGE[:-2] + bytes(50) + LARGE[-2:]
+    files = put(tmp_path, {**{f"{name}.jpg": content for name, content in MADE_UP.items()}, **whole})
+    looked = look_for_damage(FileImages(Files(files)), [*(f"{name}.jpg" for name in MADE_UP), *whole])
+    assert looked.damaged == [
+        f"image '{name}.jpg': the JPEG seems damaged, its data break off or do not fit: some of its pixels are made up" for name in MADE_UP
+    ]
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "heard"
 
 
 def test_a_zip_notices_a_changed_byte(tmp_path: Path) -> None:
