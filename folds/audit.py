@@ -15,6 +15,7 @@ from PIL import ExifTags
 
 from competition.cache import pixels
 from competition.contest import Competition
+from competition.damage import made_up
 from competition.decode import opened
 from competition.errors import examples
 from competition.images import FileImages, ImageSource
@@ -72,6 +73,7 @@ def audit(contest: Competition, cache: Path, folds: int, depth: Depth = "alike")
         *_conflicts(contest, within),
         *_crossed(contest, within),
         *_small_classes(contest, folds),
+        *([] if depth == "exact" else _damaged(contest, keys.tolist())),
         *_giveaways(contest),
     ]
     return Audit(pairs, _groups(contest, within), findings)
@@ -170,6 +172,11 @@ def _small_classes(contest: Competition, folds: int) -> list[str]:
     counts = contest.truth.sum(axis=0).astype(int)
     few = [f"{name} ({count})" for name, count in zip(contest.task.classes, counts, strict=True) if 0 < count < folds]
     return [f"{len(few):,} classes have fewer images than {folds} folds: {examples(few)}"] if few else []
+
+
+def _damaged(contest: Competition, keys: list[str]) -> list[str]:
+    damaged = list(made_up(contest.images, keys))
+    return [f"{len(damaged):,} JPEGs seem damaged, some of their pixels are made up: {examples(damaged)}"] if damaged else []
 
 
 def _giveaways(contest: Competition) -> list[str]:

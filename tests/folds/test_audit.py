@@ -17,7 +17,9 @@ from folds.audit_files import audit_first
 from folds.groups import audited
 from folds.split import assign_folds, settle_folds
 from tests.builders import make_competition, make_truth
+from tests.competition.test_damage import MADE_UP, encoded
 from tests.folds.planted import KINDS
+from tests.layouts import put
 
 PICTURES = [cv2.resize(np.ascontiguousarray(picture), (48, 48)) for picture in KINDS["photographs"]()]
 PICTURES = [picture for picture in PICTURES if picture.std() > 12]  # two pieces of clear sky are alike
@@ -105,6 +107,14 @@ def test_a_camera_that_tells_the_class_is_named(tmp_path: Path) -> None:
     told = "\n".join(audit(load(CompetitionConfig(source=str(folder))), tmp_path / "cache", 5).findings)
     assert "the camera alone tells the class: 100% of each class are found so, 50% by chance" in told
     assert "name" not in told
+
+
+def test_jpegs_of_which_pixels_are_made_up_are_named(tmp_path: Path) -> None:
+    tree = {f"train/{'ab'[number % 2]}/{number}.jpg": encoded("JPEG", number) for number in range(8)} | {"train/a/8.jpg": MADE_UP["a hole"]}
+    contest = load(CompetitionConfig(source=str(put(tmp_path / "data", {**tree, "test/9.jpg": encoded("JPEG", 9)}))))
+    named = "1 JPEGs seem damaged, some of their pixels are made up: 'train/a/8.jpg'"
+    assert named in audit(contest, tmp_path / "cache", folds=2).findings
+    assert not any("made up" in line for line in audit(contest, tmp_path / "cache", folds=2, depth="exact").findings)
 
 
 def test_rare_classes_are_named(tmp_path: Path) -> None:
