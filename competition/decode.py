@@ -228,9 +228,8 @@ def opened(content: bytes) -> "Image.Image":
     """
     from PIL import Image
 
-    if (
-        PILLOWS_WARNINGS not in warnings.filters
-    ):  # of what is odd in a file; what is wrong is an error. (catch_warnings is not for threads.)
+    # Pillow warns of what is odd in a file; what is wrong is an error anyway. (catch_warnings is not for threads.)
+    if PILLOWS_WARNINGS not in warnings.filters:
         warnings.filterwarnings("ignore", module="PIL")
     return Image.open(io.BytesIO(content), formats=FORMATS)
 

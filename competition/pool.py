@@ -7,7 +7,8 @@ from typing import TypeVar
 from competition.console import progress
 from competition.processes import cores
 
-Thing, Made = TypeVar("Thing"), TypeVar("Made")
+Thing = TypeVar("Thing")
+Made = TypeVar("Made")
 
 
 def on_all_cores(
