@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from competition.errors import CompetitionError
-from competition.metrics import METRICS, areas, check_metric, clip_sure, decide, default_metric, row_values, score
+from competition.metrics import METRICS, areas, best_first, check_metric, clip_sure, decide, default_metric, row_values, score
 from competition.task import KINDS, Kind, Task
 from tests.builders import make_probs, make_truth
 
@@ -215,12 +215,19 @@ def test_a_guess_at_chance_has_auc_a_half_and_no_kappa() -> None:
     assert [score(name, truth, constant, task) for name in ("kappa", "qwk", "mcc")] == pytest.approx([0, 0, 0])
 
 
-def test_auc_leaves_out_columns_of_one_class_only() -> None:
+AREAS = {"roc_auc": peer.roc_auc_score, "average_precision": peer.average_precision_score}
+
+
+@pytest.mark.parametrize("name", AREAS)
+@pytest.mark.parametrize("only", [0, 1])
+def test_areas_leave_out_columns_of_one_class_only(name: str, only: int) -> None:
     truth, probs, task = case("multilabel")
-    truth[:, 2] = 0
+    truth[:, 2] = only
+    truth[1:, 3] = 1 - only  # a single row of the other class is enough
+    truth[0, 3] = only
     others = [0, 1, 3]
-    assert score("roc_auc", truth, probs, task) == pytest.approx(peer.roc_auc_score(truth[:, others], probs[:, others], average="macro"))
-    assert np.isnan(score("roc_auc", np.zeros_like(truth), probs, task))
+    assert score(name, truth, probs, task) == pytest.approx(AREAS[name](truth[:, others], probs[:, others], average="macro"))
+    assert np.isnan(score(name, np.full_like(truth, only), probs, task))
 
 
 def test_binary_auc_tells_tiny_differences_of_the_positive_class_apart() -> None:
@@ -242,6 +249,16 @@ def test_map_of_a_true_class_at_each_place(name: str, value: float) -> None:
     probs = np.tile(np.linspace(0.2, 0.05, 8, dtype=np.float32), (8, 1))
     assert score(name, np.eye(8, dtype=np.float32), probs, task) == pytest.approx(value)
     assert score(name, np.eye(8, dtype=np.float32), np.full((8, 8), 0.125), task) == pytest.approx(value)  # of equals, the first
+
+
+def test_of_many_equals_the_first_places_are_taken() -> None:
+    assert best_first(np.full((2, 40), 0.5), 3).tolist() == [[0, 1, 2]] * 2
+
+
+def test_qwk_of_grades_that_are_words_goes_by_their_order() -> None:
+    task = Task("ordinal", ("none", "mild", "severe"))
+    truth, near = task.encode(["none", "mild", "severe", "severe"]), task.encode(["none", "mild", "severe", "mild"])
+    assert score("qwk", truth, near, task) == pytest.approx(peer.cohen_kappa_score([0, 1, 2, 2], [0, 1, 2, 1], weights="quadratic"))
 
 
 def test_qwk_weighs_by_numeric_order() -> None:
