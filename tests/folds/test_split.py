@@ -308,6 +308,14 @@ def test_groups_that_cannot_be(case: str, tmp_path: Path) -> None:
         settle_folds(contest, FoldsConfig(groups=given))
 
 
+def test_as_many_groups_as_folds_are_enough() -> None:
+    contest = contest_of(make_truth(TASKS["binary"], 20, np.random.default_rng(0)), TASKS["binary"], patient=list("abcd") * 5)
+    fold_of = assign_folds(contest, FoldsConfig(scheme="group", count=4, groups="patient"))
+    assert fold_of.value_counts().tolist() == [5] * 4
+    with pytest.raises(FoldError, match=r"4 groups cannot be cut into 5 folds: --folds\.count 4 at the most"):
+        assign_folds(contest, FoldsConfig(scheme="group", count=5, groups="patient"))
+
+
 def test_grouped_schemes_need_groups() -> None:
     contest = contest_of(make_truth(TASKS["binary"], 20, np.random.default_rng(0)), TASKS["binary"])
     with pytest.raises(FoldError, match="fold scheme 'group' needs groups: name a column"):

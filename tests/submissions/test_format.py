@@ -112,9 +112,9 @@ def test_a_ranking_names_the_likeliest_best_first() -> None:
 
 def test_a_ranking_may_have_a_column_a_place() -> None:
     columns = ("first", "second", "third")
-    competition = make_competition("multiclass", rows=1, answer="ranked", classes=("w_1", "w_2"), places=3, answer_columns=columns)
-    frame = submission_frame(table_of(competition, [[0.4, 0.6]]), competition)
-    assert frame[list(columns)].to_numpy().tolist() == [["w_2", "w_1", ""]]
+    competition = make_competition("multiclass", rows=2, answer="ranked", classes=("w_1", "w_2"), places=3, answer_columns=columns)
+    frame = submission_frame(table_of(competition, [[0.4, 0.6], [0.7, 0.3]]), competition)
+    assert frame[list(columns)].to_numpy().tolist() == [["w_2", "w_1", ""], ["w_1", "w_2", ""]]
     birds = make_competition("multiclass", rows=1, answer="ranked", classes=("Blue Jay", "Crow"), places=2, answer_columns=columns[:2])
     frame = submission_frame(table_of(birds, [[0.4, 0.6]]), birds)
     assert frame[list(columns[:2])].to_numpy().tolist() == [["Crow", "Blue Jay"]]
