@@ -35,6 +35,8 @@ def check_table(table: pd.DataFrame, task: Task, what: str = "table") -> pd.Data
         )
     if not table.index.is_unique:
         raise CompetitionError(f"{what}: ids repeat: {examples(table.index[table.index.duplicated()].unique())}")
+    if texts := [name for name, column in table.items() if not pd.api.types.is_numeric_dtype(column)]:
+        raise CompetitionError(f"{what}: predictions should be numbers, those of {examples(texts)} are not")
     values = table.to_numpy()
     if faulty := _rows_where(values, lambda few: (~np.isfinite(few)).any(axis=1)):
         raise CompetitionError(f"{what}: predictions are NaN or infinite for {len(faulty):,} rows: {examples(table.index[faulty])}")

@@ -55,7 +55,7 @@ def scores(of: Annotated[str, tyro.conf.Positional] = "", runs: Path = Path("run
     for (name, metric), rows in ledger.groupby(["competition", "metric"]):
         metric = str(metric)
         direction = -1 if metric in METRICS and METRICS[metric].greater_is_better else 1
-        best_first = rows.assign(order=direction * pd.to_numeric(rows["pooled"])).sort_values("order")
+        best_first = rows.assign(order=direction * pd.to_numeric(rows["pooled"], errors="coerce")).sort_values("order")
         lines = [
             [
                 row["run"],

@@ -1,6 +1,8 @@
 """Which training rows stay together in one fold: what detection found, a column, or a file of id,group."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -9,6 +11,7 @@ from competition.contest import Competition, Reason
 from competition.detect_groups import as_groups
 from competition.errors import examples
 from folds.errors import FoldError
+from folds.kept import read_rows
 
 
 def audited(runs: Path, contest: Competition) -> Path:
@@ -18,7 +21,15 @@ def audited(runs: Path, contest: Competition) -> Path:
 
 def has_groups(path: Path) -> bool:
     """Whether an audit found any."""
-    return len(path.read_text(encoding="utf-8").splitlines()) > 1
+    return len(read_audit(path)) > 0
+
+
+def read_audit(path: Path, kinds: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """What an audit wrote: id and group of images that stay together, or what has columns of these kinds.
+
+    Raises: FoldError where it is damaged.
+    """
+    return read_rows(path, kinds or {"id": str, "group": str}, "delete it; python -m folds audit makes it anew")
 
 
 def came_after(path: Path, contest: Competition) -> int:
@@ -26,7 +37,7 @@ def came_after(path: Path, contest: Competition) -> int:
     if contest.groups is None:
         return 0
     tied = contest.train["id"][contest.groups.duplicated(keep=False).to_numpy()]
-    return int((~tied.isin(pd.read_csv(path, dtype=str, keep_default_na=False)["id"])).sum())
+    return int((~tied.isin(read_audit(path)["id"])).sum())
 
 
 def groups_of(contest: Competition, config: FoldsConfig) -> tuple[pd.Series | None, list[Reason]]:

@@ -7,7 +7,6 @@ runs/COMPETITION/NAME-HEX/  config.toml environment.json images.txt folds.csv oo
 """
 
 import hashlib
-import json
 import os
 import platform
 import shutil
@@ -35,8 +34,10 @@ from competition.tables import check_table
 from competition.task import Task
 from folds.errors import FoldError
 from folds.groups import groups_of
+from folds.kept import NUMBER, read_object, read_rows
 
 FULL = 10_000  # the number of the model of all rows, beside those of the folds
+AGAIN = "delete the fold's directory to train it again"
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,24 @@ class Run:
         if optim.keep != "best" or optim.method != "train":
             return self.config
         metric = self.config.competition.metric
-        histories = [pd.read_csv(self.fold_directory(fold) / "history.csv").dropna() for fold in self.finished_folds()]
+        histories = [self.history(fold).dropna() for fold in self.finished_folds()]
         best = [int(rows.sort_values(metric, ascending=not METRICS[metric].greater_is_better)["epoch"].iloc[0]) for rows in histories]
         taught = optim.model_copy(update={"keep": "last", "epochs": max(1, round(float(np.median(best))))})
         return self.config.model_copy(update={"optim": taught})
 
     def done(self, fold: int) -> dict[str, Any]:
         """What a finished fold says of itself: seconds, score, weights kept."""
-        return json.loads((self.fold_directory(fold) / "done.json").read_text(encoding="utf-8"))
+        kinds = {"seconds": NUMBER, "weights_kept": str, "git": str, "finished": str}
+        return read_object(self.fold_directory(fold) / "done.json", kinds, AGAIN)
+
+    def history(self, fold: int) -> pd.DataFrame:
+        """An epoch a row; NaN where it was not measured."""
+        numbers = dict.fromkeys(("seconds", "lr", "train_loss", "held_out_loss", self.config.competition.metric), float)
+        path = self.fold_directory(fold) / "history.csv"
+        rows = read_rows(path, {"epoch": "int64", **numbers}, AGAIN)
+        if rows.empty:
+            raise FoldError(f"{path}: is damaged (it has no epoch); {AGAIN}")
+        return rows
 
     def fold_of(self) -> pd.Series:
         """fold_of[id], as folds.csv has it."""
@@ -105,9 +116,16 @@ class Run:
         return rows["group"].loc[ids].to_numpy() if "group" in rows else None
 
     def _rows(self) -> pd.DataFrame:
-        dtypes = {"id": str, "fold": "int64", "group": str}
         path = self.directory / "folds.csv"
-        return pd.read_csv(path, dtype=dtypes, keep_default_na=False, lineterminator="\n").set_index("id")  # ids may hold "\r"
+        rows = read_rows(path, {"id": str, "fold": "int64"}, self._anew, line_end="\n").set_index("id")  # ids may hold "\r"
+        if not rows.index.is_unique:
+            raise FoldError(f"{path}: is damaged (ids repeat: {examples(rows.index[rows.index.duplicated()])}); {self._anew}")
+        return rows
+
+    @property
+    def _anew(self) -> str:
+        made = f"python train.py --recipe {self.directory / 'config.toml'}"
+        return f"delete {self.directory / 'environment.json'}, and {made} writes both anew (the folds of the same data are the same)"
 
     @contextmanager
     def training(self, fold: int) -> Iterator[Path]:
@@ -136,8 +154,15 @@ class Run:
     def oof(self, task: Task) -> pd.DataFrame:
         """The held-out probabilities of all finished folds; its index is the id."""
         classes = list(task.classes)
-        parts = [read_table(self.fold_directory(fold) / "oof.parquet")[classes] for fold in self.finished_folds()]
-        table = pd.concat(parts) if parts else pd.DataFrame(columns=classes)
+        parts = [
+            read_table(self.fold_directory(fold) / "oof.parquet").drop(columns="fold", errors="ignore") for fold in self.finished_folds()
+        ]
+        table = pd.concat(parts) if parts else pd.DataFrame(columns=classes, dtype=np.float32)
+        if len(lost := table.index[~table.index.isin(self.fold_of().index)]):
+            raise FoldError(
+                f"{self.directory / 'folds.csv'}: is damaged ({len(lost):,} rows that were held out are not in it: {examples(lost)}); "
+                f"{self._anew}"
+            )
         return check_table(table, task, f"{self.directory}: out-of-fold predictions")
 
     def write_test(self, table: pd.DataFrame, views: tuple[str, ...], members: str = "folds") -> None:
@@ -153,7 +178,7 @@ class Run:
         again = f"python predict.py {self.directory} makes it"
         if not (self.directory / "test.json").is_file():
             raise FoldError(f"{self.directory}: its test images are not predicted yet: {again}")
-        facts = json.loads((self.directory / "test.json").read_text(encoding="utf-8"))
+        facts = read_object(self.directory / "test.json", {"folds": list, "views": list}, again)
         if facts["folds"] != self.finished_folds():
             made = f"by folds {facts['folds']}, finished are now {self.finished_folds()}"
             raise FoldError(f"{self.directory}: its test images were predicted {made}: {again}")
@@ -175,13 +200,12 @@ def open_run(config: Config, contest: Competition, fold_of: pd.Series) -> Run:
         pd.util.hash_pandas_object(pd.DataFrame(contest.truth, index=contest.train["id"])).to_numpy().tobytes()
     ).hexdigest()
     if (directory / "environment.json").is_file():
-        was = json.loads((directory / "environment.json").read_text(encoding="utf-8"))["data"]
-        if was != data:
+        run = Run(directory, config)
+        if read_object(directory / "environment.json", {"data": str}, run._anew)["data"] != data:
             raise FoldError(
                 f"{directory}: ids or labels of {contest.source} are not those that this run began with; give the new run another --name"
             )
-        before = Run(directory, config).fold_of()
-        if (moved := before.index[before != fold_of.loc[before.index].to_numpy()]).size:
+        if (moved := fold_of.index[run.fold_of().reindex(fold_of.index) != fold_of]).size:
             raise FoldError(
                 f"{directory}: the folds are not those that this run began with (groups have changed?), {len(moved):,} rows would move: "
                 f"{examples(moved)}; give the new run another --name"
@@ -241,7 +265,7 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path).set_index("id")
     except (OSError, ValueError, KeyError) as error:
-        raise FoldError(f"{path}: cannot be read ({error}); delete the fold's directory to train it again") from None
+        raise FoldError(f"{path}: cannot be read ({error}); {AGAIN}") from None
 
 
 def environment() -> dict[str, Any]:

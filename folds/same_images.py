@@ -23,7 +23,7 @@ def changed_images(run: Run, ids: Iterable[str], seen: Pixels) -> str:
     if not path.is_file():
         write_text(path, f"{now}\n")
         return ""
-    began_with = Path(path.read_text(encoding="utf-8").strip())
+    began_with = Path(path.read_text(encoding="utf-8", errors="replace").strip())
     if began_with.name == now.name:
         return ""
     before = read_array(began_with, seen.shape, np.uint8, mapped=True)

@@ -1,8 +1,7 @@
 """What the out-of-fold predictions say: per fold, pooled, mean and spread; and the ledger, a row a run."""
 
-import json
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from competition.metrics import THRESHOLD, areas, decide, score
 from competition.task import Task
 from folds.errors import FoldError
 from folds.intervals import Interval, gain_interval, score_interval
+from folds.kept import read_object, read_rows
 from folds.run import Run, write_table
 
 LEDGER = "ledger.csv"
@@ -195,24 +195,28 @@ def gather(run: Run, contest: Competition) -> Scores:
 
 
 def read_scores(run: Run, metric: str) -> Scores | None:
-    """What `gather` wrote; None where it is not there, is about another metric, or folds were finished since."""
+    """What `gather` wrote; None where it is not there, damaged, about another metric, or folds were finished since: it is counted anew."""
     path = run.directory / "scores.json"
     if not path.is_file():
         return None
-    told = json.loads(path.read_text(encoding="utf-8"))
-    if not told.keys() >= {one.name for one in fields(Scores)}:  # an older version wrote it
+    try:
+        told = read_object(path, {}, "")
+        if told["metric"] != metric or [int(fold) for fold in told["per_fold"]] != run.finished_folds():
+            return None
+        numbers = {name: _known(told[name]) for name in ("pooled", "low", "high", "mean", "std")}
+        per_fold = {int(fold): _known(value) for fold, value in told["per_fold"].items()}
+        shares = ("roc_auc", "found", "precision", "f1")
+        per_class = {
+            name: ClassScore(int(one["rows"]), *(_known(one.get(share)) for share in shares)) for name, one in told["per_class"].items()
+        }
+        decided = None if told["decided"] is None else float(told["decided"])
+        return Scores(metric=metric, per_fold=per_fold, per_class=per_class, decided=decided, **numbers)
+    except (KeyError, TypeError, ValueError, AttributeError):  # damaged (a FoldError is a ValueError), or an older version wrote it
         return None
-    if told["metric"] != metric or [int(fold) for fold in told["per_fold"]] != run.finished_folds():
-        return None
-    numbers = {name: _known(told[name]) for name in ("pooled", "low", "high", "mean", "std")}
-    per_fold = {int(fold): _known(value) for fold, value in told["per_fold"].items()}
-    shares = ("roc_auc", "found", "precision", "f1")
-    per_class = {name: ClassScore(one["rows"], *(_known(one.get(share)) for share in shares)) for name, one in told["per_class"].items()}
-    return Scores(metric=metric, per_fold=per_fold, per_class=per_class, decided=told["decided"], **numbers)
 
 
 def _known(value: float | None) -> float:
-    return float("nan") if value is None else value
+    return float("nan") if value is None else float(value)
 
 
 def record(runs: Path, row: dict[str, object]) -> None:
@@ -226,11 +230,16 @@ def record(runs: Path, row: dict[str, object]) -> None:
 
 
 def read_ledger(runs: Path) -> pd.DataFrame:
-    """The ledger as text; no rows where there is none."""
+    """The ledger as text; no rows where there is none.
+
+    Raises: FoldError where it is damaged.
+    """
     path = runs / LEDGER
     if not path.is_file():
         return pd.DataFrame(columns=COLUMNS)
-    return pd.read_csv(path, dtype=str, keep_default_na=False).reindex(columns=COLUMNS, fill_value="")
+    remedy = "mend it, or move it away: `python train.py --recipe RUN/config.toml --fold all` writes a run's row anew"
+    needed: dict[str, type] = dict.fromkeys(("run", "competition", "metric", "pooled"), str)
+    return read_rows(path, needed, remedy).reindex(columns=COLUMNS, fill_value="")
 
 
 def _written(value: object) -> str:

@@ -3,7 +3,6 @@
 Legend: N held-out rows, K columns of a table.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,8 @@ from competition.decisions import Decision, fit_decision
 from competition.errors import examples
 from competition.metrics import METRICS, RANKED
 from competition.notable import notable
-from folds.groups import audited
+from folds.groups import audited, read_audit
+from folds.kept import read_object
 from folds.run import Run
 from folds.scores import Scores, read_scores, score_run, truth_of
 from folds.suspects import suspects
@@ -68,8 +68,7 @@ class Evidence:
     @cached_property
     def histories(self) -> dict[int, pd.DataFrame]:
         """An epoch a row, of the finished folds that have a history; a probe's have none."""
-        paths = {fold: self.run.fold_directory(fold) / "history.csv" for fold in self.done}
-        return {fold: pd.read_csv(path) for fold, path in paths.items() if path.is_file()}
+        return {fold: self.run.history(fold) for fold in self.done if (self.run.fold_directory(fold) / "history.csv").is_file()}
 
     @cached_property
     def exhibits(self) -> dict[int, Exhibits]:
@@ -97,9 +96,9 @@ class Evidence:
         """Pairs that the audit found (id_a, id_b, part_a, part_b, kind, view, probability); no rows where there was none."""
         path = audited(self.run.directory.parent.parent, self.contest)
         pairs = path.with_name(f"{path.stem}-pairs.csv")
-        if not pairs.is_file():
-            return pd.DataFrame(columns=["id_a", "id_b", "part_a", "part_b", "kind", "view", "probability"])
-        return pd.read_csv(pairs, dtype={"id_a": str, "id_b": str}, keep_default_na=False)
+        kinds = {**dict.fromkeys(("id_a", "id_b", "part_a", "part_b", "kind", "view"), str), "probability": float}
+        found = read_audit(pairs, kinds) if pairs.is_file() else pd.DataFrame(columns=list(kinds))
+        return found[found["part_a"].isin(self.key_of) & found["part_b"].isin(self.key_of)]
 
     @cached_property
     def group_of(self) -> "pd.Series":
@@ -107,7 +106,7 @@ class Evidence:
         path = audited(self.run.directory.parent.parent, self.contest)
         if not path.is_file():
             return pd.Series(dtype=str)
-        return pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id")["group"]
+        return read_audit(path).set_index("id")["group"]
 
     @cached_property
     def key_of(self) -> Mapping[str, "pd.Series"]:
@@ -150,4 +149,4 @@ def evidence_of(run: Run, contest: Competition) -> Evidence:
 def environment_of(run: Run) -> dict[str, Any]:
     """What the run was made on: python, machine, git, packages; empty where the run does not say."""
     path = run.directory / "environment.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_object(path, {"packages": dict}, f"delete it, and it is not told what {run.name} was made on") if path.is_file() else {}

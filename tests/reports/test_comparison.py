@@ -43,7 +43,8 @@ def test_runs_without_a_row_in_common_are_said_to_be_apart(tmp_path: Path) -> No
 
 def test_runs_that_were_trained_for_different_metrics_are_compared_by_one(tmp_path: Path) -> None:
     contest = made_competition("binary")
-    one, other = made_run(tmp_path / "runs", contest, "one"), made_run(tmp_path / "runs", contest, "other")
+    asked = {"slug": contest.name, "source": contest.source, "metric": "log_loss"}
+    one, other = made_run(tmp_path / "runs", contest, "one"), made_run(tmp_path / "runs", contest, "other", competition=asked)
     for path in other.directory.glob("fold*/history.csv"):
         path.write_text(path.read_text(encoding="utf-8").replace(contest.metric, "log_loss", 1), encoding="utf-8")
     page = read_page(write_comparison([one, other], contest).read_text(encoding="utf-8"))
