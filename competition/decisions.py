@@ -20,7 +20,7 @@ from competition.task import Kind, Task
 
 FEWEST_POSITIVES = 20  # a class that holds less often has the threshold of all classes: its own would be chance
 PARTS = 5  # the nested score's parts where only one fold is there
-NEAREST = 1e-4  # thresholds stay so far from 0 and 1
+NEAREST = 1e-4  # thresholds stay so far from 0 and 1, but for the 0 that chooses all
 TEMPERATURES = np.geomspace(0.2, 5, 61)
 GRID = 60  # values for one number, of which a few are tried first and then those near the best
 COARSE = 12
@@ -127,7 +127,8 @@ def fit_one_threshold(truth: np.ndarray, probs: np.ndarray, task: Task, worth: S
     """One threshold for all labels, or for the positive class of two."""
     true, cells = (truth[:, 1], probs[:, 1]) if task.kind == "binary" else (truth, probs)
     tried = np.unique(np.quantile(cells, np.linspace(0.005, 0.995, GRID)))
-    tried = np.sort(np.clip(np.append((tried[1:] + tried[:-1]) / 2, [THRESHOLD, best_threshold(true, cells)]), NEAREST, 1 - NEAREST))
+    between = np.clip((tried[1:] + tried[:-1]) / 2, NEAREST, 1 - NEAREST)
+    tried = np.sort(np.append(between, [THRESHOLD, best_threshold(true, cells)]))
     return {"all": _best(tried, lambda value: worth(move(probs, {"all": value}, task)))}
 
 
@@ -140,8 +141,9 @@ def fit_thresholds(truth: np.ndarray, probs: np.ndarray, task: Task, worth: Scor
 
 
 def move_by_thresholds(probs: np.ndarray, values: Values, task: Task) -> np.ndarray:
-    """0 stays 0, the threshold becomes 0.5, 1 stays 1; straight between."""
+    """0 stays 0 (but where the threshold is 0, which chooses all), the threshold becomes 0.5, 1 stays 1; straight between."""
     at = np.array([values["all"] if "all" in values else values[name] for name in task.classes])
+    at = np.where(at == 0, -NEAREST, at)  # beyond 0.5 are all then, zeros too
     if task.kind == "binary":
         positive = _bent(probs[:, 1], at[1])
         return np.column_stack([1 - positive, positive])
@@ -242,7 +244,8 @@ def move_to_whole(probs: np.ndarray, values: Values, task: Task) -> np.ndarray:
 
 
 def best_threshold(truth: np.ndarray, probs: np.ndarray) -> float:
-    """Halfway between the two neighbouring values of `probs` where cutting gives the best F1; 0.5 where nothing is true.
+    """Halfway between the two neighbouring values of `probs` where cutting gives the best F1; 0 where that is to choose all, also zeros;
+    0.5 where nothing is true.
 
     truth, probs: as many cells each, in any shape.
     """
@@ -253,8 +256,9 @@ def best_threshold(truth: np.ndarray, probs: np.ndarray) -> float:
     sizes, hits = probs[order], np.cumsum(truth[order] > THRESHOLD)
     f1 = 2 * hits / (np.arange(1, len(hits) + 1) + hits[-1])
     below = np.append(sizes[1:], 0.0)
-    best = np.where(below < sizes, f1, -1).argmax()  # equals cannot be cut apart
-    return float(np.clip((sizes[best] + below[best]) / 2, NEAREST, 1 - NEAREST))
+    best = int(np.where(np.append(below[:-1] < sizes[:-1], True), f1, -1).argmax())  # equals cannot be cut apart; the last chooses all
+    halfway = float(sizes[best] + below[best]) / 2
+    return 0.0 if halfway < NEAREST and best == len(sizes) - 1 else float(np.clip(halfway, NEAREST, 1 - NEAREST))
 
 
 def _levels(table: np.ndarray, task: Task) -> np.ndarray:

@@ -184,7 +184,30 @@ def test_no_threshold_has_a_better_f1(cells: list[tuple[bool, float]]) -> None:
         chosen = probs >= threshold
         return 2 * truth[chosen].sum() / (chosen.sum() + truth.sum()) if truth.any() else 0.0
 
-    assert f1(best_threshold(truth, probs)) >= max(f1(cut) for cut in (0.05, 0.2, 0.3, 0.5, 0.9)) - 1e-9
+    assert f1(best_threshold(truth, probs)) >= max(f1(cut) for cut in (0, 0.05, 0.2, 0.3, 0.5, 0.9)) - 1e-9
+
+
+def test_all_are_chosen_where_that_is_best_also_zeros() -> None:
+    truth, probs = np.array([1, 1, 0], np.float32), np.array([0.0, 0, 1])
+    assert best_threshold(truth, probs) == 0
+    assert best_threshold(truth, np.array([1e-5, 1e-5, 1])) == 0
+    assert best_threshold(truth, np.array([0.4, 0.4, 1])) == 0.2
+    assert best_threshold(1 - truth, np.array([0.0, 0, 0.5])) == 0.25
+
+
+@pytest.mark.parametrize("kind", ["binary", "multilabel"])
+def test_a_threshold_that_chooses_all_moves_all_to_the_chosen(kind: Kind) -> None:
+    """Two of three rows hold, and are given 0: whoever answers that all hold has an F1 of 0.8."""
+    true = np.tile([1.0, 1, 0], 60)[:, None]
+    contest = make_competition(kind, metric="f1" if kind == "binary" else "f1_macro", answer="labels", train_rows=180)
+    task = contest.task
+    truth = np.hstack([1 - true, true]) if kind == "binary" else np.repeat(true, len(task.classes), axis=1)
+    for name, rule in RULES.items():
+        if "threshold" in name and kind in rule.tasks:
+            values = rule.fit(truth, 1 - truth, task, lambda table: score(contest.metric, truth, table, task), rule.move)
+            moved = rule.move(1 - truth, values, task)
+            assert score(contest.metric, truth, moved, task) == pytest.approx(0.8)
+            assert ((moved >= 0) & (moved <= 1)).all()
 
 
 def test_a_class_that_rarely_holds_has_the_threshold_of_all() -> None:
