@@ -164,11 +164,11 @@ def fit_greedy(stack: np.ndarray, truth: np.ndarray, task: Task, worth: Worth) -
 
 
 def stacked(stack: np.ndarray, values: np.ndarray, task: Task) -> np.ndarray:
-    """values: T weights, of logits or of numbers, and what is added (of two classes to the positive one's)."""
-    inputs = stack if task.kind == "regression" else _logit(stack)
+    """values: T weights, of logits or of numbers, and what is added; of two classes, to the positive one."""
+    inputs = stack if task.kind == "regression" else _logit(stack[:, :, 1:] if task.kind == "binary" else stack)
     total = np.tensordot(values[:-1], inputs, axes=1) + values[-1]
     if task.kind == "binary":
-        total[:, 0] = -total[:, 1]
+        return np.column_stack([_expit(-total), _expit(total)])
     return total if task.kind == "regression" else _expit(total)
 
 
