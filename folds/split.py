@@ -25,7 +25,7 @@ from folds.groups import came_after, groups_of, has_groups
 from folds.run import FULL
 from folds.share_out import share_out
 
-LAYOUT = 2  # raised whenever a scheme would cut the same rows otherwise, so that folds that were kept are left alone
+LAYOUT = 3  # raised whenever a scheme would cut the same rows otherwise, so that folds that were kept are left alone
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,9 @@ def settle_folds(contest: Competition, config: FoldsConfig, audit: Path | None =
     settled = config.model_copy(update={"groups": str(groups.name) if groups is not None else "none"})
     if config.scheme == "column":
         values = _values(contest, config)
-        why = f"{values.nunique()} values of {config.column!r} are the folds: {examples(sorted(set(values)))}"
-        return settled.model_copy(update={"count": values.nunique(), "groups": "none"}), [Reason("folds", "column", why)]
+        count = int(rank_of(values).max()) + 1
+        why = f"{count} values of {config.column!r} are the folds: {examples(sorted(set(values)))}"
+        return settled.model_copy(update={"count": count, "groups": "none"}), [Reason("folds", "column", why)]
     if config.scheme in GROUPED:
         return settled, reasons
     if config.scheme != "auto":
@@ -78,7 +79,13 @@ def settle_folds(contest: Competition, config: FoldsConfig, audit: Path | None =
             if groups is not None
             else ""
         )
-        return settled.model_copy(update={"groups": "none"}), [Reason("groups in folds", "none", ignored, sure=False)] if ignored else []
+        reasons = [Reason("groups in folds", "none", ignored, sure=False)] if ignored else []
+        if config.scheme == "time":
+            values = _values(contest, config)
+            moments, how = moments_of(values)
+            first, last = (values.iloc[int(place)] for place in (moments.argmin(), moments.argmax()))
+            reasons.append(Reason("folds", "time", f"fold after fold along {config.column!r}, {how}, from {first} to {last}"))
+        return settled.model_copy(update={"groups": "none"}), reasons
     rare = _rare(contest.truth, contest.task, config.count)
     if groups is not None:
         scheme, why = "stratified_group", "rows of one group stay in one fold, and every fold has its share of what they show"
@@ -196,7 +203,7 @@ def group(rows: Rows) -> np.ndarray:
 
 def time(rows: Rows) -> np.ndarray:
     """Fold after fold along the column's numbers or dates, rows of one moment in one fold: the first holds out the oldest."""
-    moments = rank_of(rows.values)  # type: ignore[arg-type]
+    moments, _ = moments_of(rows.values)  # type: ignore[arg-type]
     different = int(moments.max()) + 1
     if different < rows.count:
         raise FoldError(f"{different} different moments cannot be cut into {rows.count} folds: --folds.count {different} at the most")
@@ -219,12 +226,47 @@ def plain(rows: Rows) -> np.ndarray:
 
 
 def rank_of(values: pd.Series) -> np.ndarray:
-    """int64 N: the place of each value among the different ones, by number where all are numbers, else by date, else by letter."""
+    """int64 N: the place of each value among the different ones, by number where all are numbers, else by letter."""
     numbers = pd.to_numeric(values, errors="coerce")
-    if numbers.isna().any():
-        dates = pd.to_datetime(values, errors="coerce", format="mixed")
-        numbers = values if dates.isna().any() else dates
-    return np.unique(numbers.to_numpy(), return_inverse=True)[1].astype(np.int64)
+    return _places(values if numbers.isna().any() else numbers)
+
+
+def moments_of(values: pd.Series) -> tuple[np.ndarray, str]:
+    """int64 N: the place of each moment among the different ones; and how they were read: as dates, else as `rank_of` does.
+
+    Raises: FoldError for dates that are not all written in one way, or that may be read in several ways.
+    """
+    if pd.to_numeric(values, errors="coerce").notna().all():
+        return rank_of(values), "by number"
+    parts = values.str.extract(DATE)
+    dated = parts[0].notna()
+    if not dated.any():
+        named = pd.to_datetime(values.where(values.str.contains("[A-Za-z]")), errors="coerce", format="mixed", utc=True)  # 2 March 2021
+        return (rank_of(values), "by letter") if named.isna().any() else (_places(named), "as dates")
+    readings = {name: _places(dates) for name, order in DATE_ORDERS.items() if (dates := _dates(parts, order)).notna().all()}
+    remedy = "write them as 2021-03-14, or 2021-03-14 15:09, in all rows"
+    if not readings:
+        different = examples(values[~dated]) if not dated.all() else examples(values.drop_duplicates())
+        raise FoldError(
+            f"the dates of the column that folds follow are not all written in one way, or not all are dates: {different}; {remedy}"
+        )
+    (one, places), *others = readings.items()
+    for other, differing in others:
+        if (moved := places != differing).any():
+            raise FoldError(f"the dates of the column that folds follow may be read {one} or {other}: {examples(values[moved])}; {remedy}")
+    return places, f"as dates, {one}"
+
+
+def _dates(parts: pd.DataFrame, order: tuple[int, int, int]) -> pd.Series:
+    """The moments of cells that are taken apart, in UTC; NaT where one is no date. order: the places of year, month and day."""
+    year, month, day = (parts[place] for place in order)
+    form = "%Y-%m-%d" if (year.str.len() == 4).all() else "%y-%m-%d"
+    days = pd.to_datetime(year + "-" + month + "-" + day, format=form, errors="coerce")
+    return pd.to_datetime(days.dt.strftime("%Y-%m-%d") + parts[3].fillna(""), format="mixed", errors="coerce", utc=True)
+
+
+def _places(values: pd.Series) -> np.ndarray:
+    return np.unique(values.to_numpy(), return_inverse=True)[1].astype(np.int64)
 
 
 def _columns(contest: Competition) -> list[str]:
@@ -241,7 +283,7 @@ def _values(contest: Competition, config: FoldsConfig) -> pd.Series:
     values = contest.train[config.column].astype(str).str.strip()
     if (values == "").any():
         raise FoldError(f"column {config.column!r} is empty in {int((values == '').sum()):,} rows, which then have no place in any fold")
-    if values.nunique() < 2:
+    if rank_of(values).max() < 1:
         raise FoldError(f"column {config.column!r} holds {examples(set(values))} only: two folds are the least")
     return values
 
@@ -289,6 +331,8 @@ def _fold_numbers(splits: Any, count: int) -> np.ndarray:
 
 GROUPED = frozenset(["group", "stratified_group"])
 BY_COLUMN = frozenset(["time", "column"])
+DATE = r"^(\d{4}|\d{1,2})[/. -](\d{1,2})[/. -](\d{4}|\d{1,2})(\D.*)?$"  # three numbers, and perhaps the time of day
+DATE_ORDERS = {"year first": (0, 1, 2), "day first": (2, 1, 0), "month first": (2, 0, 1)}  # the places of year, month and day
 SCHEMES: dict[str, Callable[[Rows], np.ndarray]] = {
     "stratified": stratified,
     "iterative": iterative,

@@ -14,7 +14,7 @@ from competition.errors import CompetitionError
 from competition.task import KINDS, Kind, Task
 from folds.errors import FoldError
 from folds.run import FULL
-from folds.split import BY_COLUMN, GROUPED, SCHEMES, asked_folds, assign_folds, rank_of, settle_folds, tuning_rows
+from folds.split import BY_COLUMN, GROUPED, SCHEMES, asked_folds, assign_folds, moments_of, settle_folds, tuning_rows
 from tests.builders import CLASSES, make_competition, make_truth
 
 TASKS = {kind: Task(kind, CLASSES[kind]) for kind in KINDS}
@@ -326,17 +326,68 @@ def test_grouped_schemes_need_groups() -> None:
 
 
 ORDERS = {
-    "numbers": (["10", "9", "2", "1", "30", "4"], [4, 3, 1, 0, 5, 2]),
-    "dates": (["2021-02-01", "2020-12-31", "2021-01-15", "2020-01-01", "2022-01-01", "2020-06-01"], [4, 2, 3, 0, 5, 1]),
-    "dates that letters would put elsewhere": (["2/1/2021", "12/31/2020", "1/15/2021", "11/1/2022"], [2, 0, 1, 3]),
-    "names": (["b", "a", "c", "b", "a", "c"], [1, 0, 2, 1, 0, 2]),
+    "numbers": (["10", "9", "2", "1", "30", "4"], [4, 3, 1, 0, 5, 2], "by number"),
+    "dates": (["2021-02-01", "2020-12-31", "2021-01-15", "2020-01-01"], [3, 1, 2, 0], "as dates, year first"),
+    "dates that letters would put elsewhere": (["2/1/2021", "12/31/2020", "1/15/2021", "11/1/2022"], [2, 0, 1, 3], "as dates, month first"),
+    "days first": (["3/2/2021", "13/2/2021", "1/3/2021", "28/2/2021"], [0, 1, 3, 2], "as dates, day first"),
+    "days first, with dots and two digits": (
+        ["03.02.21", "13.02.21", "01.03.21", "31.12.32", "15.01.21"],
+        [1, 2, 3, 4, 0],
+        "as dates, day first",
+    ),
+    "hours": (["13-02-2021 2:00 PM", "13-02-2021 9:30 AM", "12-02-2021 11:00 PM"], [2, 1, 0], "as dates, day first"),
+    "summer time ends": (
+        ["2021-10-31T02:30:00+02:00", "2021-10-31T02:10:00+01:00", "2021-10-31T00:00:00Z"],
+        [1, 2, 0],
+        "as dates, year first",
+    ),
+    "read either way the order is one": (["01/03/2021", "01/04/2021", "01/02/2021"], [1, 2, 0], "as dates, day first"),
+    "months by name": (["5 March 2021", "1 April 2021", "28 February 2021"], [1, 2, 0], "as dates"),
+    "names": (["b", "a", "c", "b", "a", "c"], [1, 0, 2, 1, 0, 2], "by letter"),
 }
 
 
 @pytest.mark.parametrize("case", ORDERS)
 def test_values_have_an_order(case: str) -> None:
-    values, ranks = ORDERS[case]
-    assert rank_of(pd.Series(values)).tolist() == ranks
+    values, ranks, how = ORDERS[case]
+    places, read = moments_of(pd.Series(values, dtype="str"))
+    assert (places.tolist(), read) == (ranks, how)
+
+
+NO_ORDERS = {
+    "days or months first": (
+        ["03/02/2021", "02/03/2021", "05/04/2021"],
+        r"may be read day first or month first: '03/02/2021'.*write them as 2021-03-14",
+    ),
+    "two digits a year": (["21-03-02", "20-04-05"], "may be read year first or day first: '21-03-02'"),
+    "days first and months first": (
+        ["13/02/2021", "02/13/2021"],
+        "not all written in one way.*'13/02/2021', '02/13/2021'; write them as 2021",
+    ),
+    "one that is no date": (["2021-02-03", "2021-02-04", "unknown"], "or not all are dates: 'unknown'; write"),
+}
+
+
+@pytest.mark.parametrize("case", NO_ORDERS)
+def test_dates_are_read_in_one_way_or_not_at_all(case: str) -> None:
+    values, text = NO_ORDERS[case]
+    with pytest.raises(FoldError, match=text):
+        moments_of(pd.Series(values, dtype="str"))
+
+
+def test_folds_of_time_say_how_they_read_it() -> None:
+    contest = contest_of(
+        make_truth(TASKS["binary"], 3, np.random.default_rng(0)), TASKS["binary"], when=["13.2.2021", "3.2.2021", "1.3.2021"]
+    )
+    _, (reason,) = settle_folds(contest, config_of("time", count=2))
+    assert reason.why == "fold after fold along 'when', as dates, day first, from 3.2.2021 to 1.3.2021"
+
+
+def test_a_column_of_folds_counts_numbers_not_spellings() -> None:
+    contest = contest_of(make_truth(TASKS["binary"], 40, np.random.default_rng(0)), TASKS["binary"], when=["1", "01", "1.0", "2"] * 10)
+    config, _ = settle_folds(contest, config_of("column"))
+    assert config.count == 2
+    assert assign_folds(contest, config).tolist() == [0, 0, 0, 1] * 10
 
 
 def test_time_goes_fold_by_fold() -> None:
