@@ -75,5 +75,4 @@ def _from_file(contest: Competition, asked: str) -> pd.Series:
     ids = contest.train["id"]
     if not ids.isin(group_of.index).any():
         raise FoldError(f"--folds.groups {asked}: none of its ids ({examples(group_of.index)}) is a training id ({examples(ids)})")
-    alone = ids.isin(group_of.index)
-    return ids.map(group_of).where(alone, "alone: " + ids).rename(asked)
+    return as_groups(ids.map(group_of).fillna(""), ids).rename(asked)

@@ -60,7 +60,7 @@ def test_a_run_knows_its_groups_when_their_file_is_gone(tmp_path: Path) -> None:
     asked.unlink()
     groups = read_run(run.directory).groups_of(ids)
     assert groups is not None
-    assert groups.tolist() == ["alone: t7", "a, b", "a, b"]
+    assert groups.tolist() == ["only t7", "a, b", "a, b"]
 
 
 def test_a_run_whose_data_has_moved_says_where_it_is_now(tmp_path: Path) -> None:

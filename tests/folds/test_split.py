@@ -289,6 +289,14 @@ def test_a_file_of_groups(tmp_path: Path) -> None:
     assert fold_of.nunique() == 5  # those that the file does not name stand alone
 
 
+def test_a_file_of_groups_with_empty_cells(tmp_path: Path) -> None:
+    path = tmp_path / "groups.csv"
+    path.write_text("id,group\n" + "".join(f"row{place},{'a' if place < 2 else ''}\n" for place in range(18)), encoding="utf-8")
+    contest = contest_of(make_truth(TASKS["binary"], 20, np.random.default_rng(0)), TASKS["binary"])
+    fold_of = assign_folds(contest, settle_folds(contest, FoldsConfig(groups=str(path)))[0])
+    assert fold_of.value_counts().tolist() == [4] * 5  # they stand alone, too
+
+
 GROUP_FAULTS = {
     "no such column": ("patiant", "--folds.groups patiant: the label table has no such column \\('when'\\)"),
     "no such file": ("nowhere.csv", r"--folds.groups nowhere.csv: cannot be read"),
