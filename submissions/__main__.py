@@ -48,7 +48,12 @@ def _show_problems(file: Path, contest: "Competition", facts: dict[str, Any], ma
     from competition.console import complain, say
     from submissions.check import check
     from submissions.origin import oof_of
+    from submissions.write import facts_path
 
+    if not facts and file.is_file() and facts_path(file).is_file():
+        say(
+            f"{facts_path(file)}: is not about {file.name} as it is now (it was changed, or replaced?): no runs, no CV are taken from there"
+        )
     oof = oof_of(facts, made_by, contest)
     problems = check(file, contest, oof)
     for problem in problems:

@@ -65,7 +65,7 @@ def record(path: Path, news: Iterable[Submission]) -> list[Submission]:
         for new in news:
             rows = [row for row in rows if not _same(row, new)] + [new]
             if new.file:
-                note_beside(Path(new.file), ref=new.ref, status=new.status, public=new.public, private=new.private)
+                note_beside(Path(new.file), new.id, ref=new.ref, status=new.status, public=new.public, private=new.private)
         rows.sort(key=lambda row: row.time)
         write_text(path, "".join(json.dumps(asdict(row)) + "\n" for row in rows))
     return rows

@@ -13,22 +13,28 @@ from competition.contest import Competition
 from competition.settings import competition_config
 from folds.run import Run, read_run
 from submissions.assemble import out_of_fold, settle_blend
-from submissions.write import facts_path
+from submissions.write import facts_path, sha256_of
 
 
 def facts_of(file: Path) -> dict[str, Any]:
-    """What stands beside the CSV; empty where nothing does (it was made by other means)."""
+    """What stands beside the CSV; empty where nothing does (it was made by other means), or what does is about another file."""
+    facts = _beside(file)
+    return facts if facts and file.is_file() and facts["sha256"] == sha256_of(file) else {}
+
+
+def note_beside(file: Path, identifier: str, **facts: Any) -> None:
+    """Adds to what stands beside the CSV, where it is about the file of this id: another may have been written there since."""
+    before = _beside(file)
+    if before and before["sha256"].startswith(identifier.partition(".")[0] or "none"):
+        write_json(facts_path(file), {**before, **facts})
+
+
+def _beside(file: Path) -> dict[str, Any]:
     try:
         facts = json.loads(facts_path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return facts if isinstance(facts, dict) and "runs" in facts else {}
-
-
-def note_beside(file: Path, **facts: Any) -> None:
-    """Adds to what stands beside the CSV, where anything does."""
-    if before := facts_of(file):
-        write_json(facts_path(file), {**before, **facts})
+    return facts if isinstance(facts, dict) and "runs" in facts and isinstance(facts.get("sha256"), str) else {}
 
 
 def runs_of(file: Path, facts: dict[str, Any], runs: Path) -> list[Run]:

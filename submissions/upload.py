@@ -72,7 +72,7 @@ def entry_of(file: Path, said: str) -> Submission:
         runs=tuple(facts.get("runs", ())),
         views=tuple(facts.get("views", ())),
         blend=facts.get("blend", ""),
-        file=str(file),
+        file=str(file.resolve()),
     )
     return replace(entry, message=message_of(said, entry.cv, facts.get("git", ""), entry.runs, entry.id))
 

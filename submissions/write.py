@@ -50,7 +50,7 @@ def write(frame: pd.DataFrame, path: Path, competition: Competition, origin: Ori
         problems = check(part, competition, oof)
         if errors := [str(problem) for problem in problems if problem.severity == "error"]:
             raise SubmissionError("\n  ".join([f"{path}: was not written, a grader would refuse it:", *errors]))
-        digest = hashlib.sha256(part.read_bytes()).hexdigest()
+        digest = sha256_of(part)
     facts = {
         **asdict(origin),
         "competition": competition.name,
@@ -74,9 +74,13 @@ def upload_message(origin: Origin, file_id: str = "") -> str:
     return message_of("", origin.cv, origin.git, origin.runs, file_id)
 
 
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def file_id(path: Path) -> str:
     """Ten hex digits of what the file holds: by it a submission is known among those at Kaggle."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+    return sha256_of(path)[:10]
 
 
 def upload_command(slug: str, path: Path, message: str) -> str:

@@ -55,6 +55,15 @@ def test_warnings_are_allowed(digits_csv: Path, run: Run) -> None:
     assert run("check", "s.csv", "--competition", "digits") == (0, said, "")
 
 
+def test_a_json_of_another_file_is_left_out_and_said_to_be(digits_csv: Path, run: Run) -> None:
+    digits_csv.with_suffix(".json").write_text('{"runs": ["base-1a2b3c"], "sha256": "0"}')
+    code, out, _ = run("check", "s.csv")
+    assert (code, out.splitlines()[0]) == (
+        0,
+        "s.json: is not about s.csv as it is now (it was changed, or replaced?): no runs, no CV are taken from there",
+    )
+
+
 def test_errors_exit_2_and_go_to_stderr(digits_csv: Path, run: Run) -> None:
     lines = digits_csv.read_text().splitlines()
     digits_csv.write_text("\n".join([lines[0], "digit0004,[red]", *(line.split(",")[0] + ",1" for line in lines[2:-1])]))

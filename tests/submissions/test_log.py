@@ -1,11 +1,17 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from submissions.format import submission_frame
 from submissions.log import STATUS, Submission, agreement, found, merged, read_log, record
 from submissions.log_show import show_log
 from submissions.message import words_of
-from tests.builders import make_competition
+from submissions.origin import facts_of
+from submissions.upload import entry_of
+from submissions.write import Origin, facts_path, write
+from tests.builders import make_competition, make_table
 
 
 def scored(pairs: list[tuple[float, float]]) -> list[Submission]:
@@ -30,6 +36,27 @@ def test_a_row_is_replaced_by_its_news_and_read_as_it_was(tmp_path: Path) -> Non
     assert record(path, [accepted]) == read_log(path) == [Submission("ffffffffff", 7, "pending", "2026-11-03"), accepted]
     path.write_text(path.read_text().replace('"error"', '"of a later version": 1, "error"'))
     assert read_log(path)[1] == accepted
+
+
+def test_a_score_is_noted_beside_the_file_that_was_sent_alone(tmp_path: Path) -> None:
+    """Another run was predicted to the same --output, while Kaggle scored the first file."""
+    contest, file, log = make_competition("multiclass"), tmp_path / "one.csv", tmp_path / "submissions.jsonl"
+    write(submission_frame(make_table(contest, seed=1), contest), file, contest, Origin(("weak-111111",), cv=0.9))
+    sent = replace(entry_of(file, ""), ref=101, status="complete", public=0.88)
+    assert Path(sent.file).is_absolute()
+    record(log, [replace(sent, id=f"{sent.id}.2")])
+    assert json.loads(facts_path(file).read_text())["public"] == 0.88
+    write(submission_frame(make_table(contest, seed=2), contest), file, contest, Origin(("strong-222222",), cv=0.2))
+    record(log, [sent])
+    assert "public" not in json.loads(facts_path(file).read_text())
+
+
+def test_what_stands_beside_a_file_that_was_changed_is_not_about_it(tmp_path: Path) -> None:
+    contest, file = make_competition("multiclass"), tmp_path / "one.csv"
+    write(submission_frame(make_table(contest), contest), file, contest, Origin(("base-1a2b3c",), cv=0.9))
+    assert entry_of(file, "").runs == ("base-1a2b3c",)
+    file.write_text(file.read_text() + "\n")
+    assert (facts_of(file), entry_of(file, "").cv) == ({}, None)
 
 
 def test_what_kaggle_lists_is_matched_by_number_or_file() -> None:

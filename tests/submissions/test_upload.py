@@ -21,7 +21,7 @@ from submissions.log import log_path, read_log
 from submissions.message import words_of
 from submissions.send import alone
 from submissions.upload import entry_of, upload
-from submissions.write import facts_path, file_id
+from submissions.write import facts_path, file_id, sha256_of
 from tests.builders import make_table
 from tests.submissions.kaggle_endpoint import TOKEN, Drops, Hangs, lead_to, serving
 from tests.submissions.test_failures import CONTEST, QUICK, written
@@ -35,7 +35,15 @@ def digits_csv(tmp_path: Path) -> Path:
     contest = load(CompetitionConfig(source="digits"))
     path = tmp_path / "s.csv"
     path.write_text(csv_text(submission_frame(make_table(contest), contest)))
-    write_json(facts_path(path), {"runs": ["base-1a2b3c"], "cv": 0.95, "git": "abc1234", "competition": "digits", "views": ["identity"]})
+    facts = {
+        "runs": ["base-1a2b3c"],
+        "cv": 0.95,
+        "git": "abc1234",
+        "competition": "digits",
+        "views": ["identity"],
+        "sha256": sha256_of(path),
+    }
+    write_json(facts_path(path), facts)
     return path
 
 
