@@ -11,7 +11,7 @@ from typing import Literal
 import cv2
 import numpy as np
 import pandas as pd
-from PIL import ExifTags
+from PIL import ExifTags, Image
 
 from competition.cache import pixels
 from competition.contest import Competition
@@ -190,11 +190,12 @@ def _giveaways(contest: Competition) -> list[str]:
     rows.sort()
     train, labels = contest.train.iloc[rows], contest.truth[rows].argmax(axis=1)
     shapes = pd.DataFrame([contest.images.shape(key) for key in train["image"]])
-    number = train["id"].str.extract(NUMBER_IN_NAME)[0].astype(float).fillna(-1)
+    number = train["id"].str.extract(NUMBER_IN_NAME)[0]
+    places = number.str.zfill(number.str.len().max() if number.notna().any() else 0).rank(method="dense").fillna(-1)  # of any length
     letters, others = (table["id"].str.replace(r"\d+", "", regex=True) for table in (train, contest.test))
     looked = {
         "the image's height, width and channels": shapes.to_numpy(),
-        "the number in the image's name": number.to_numpy()[:, None],
+        "the number in the image's name": places.to_numpy()[:, None],
         "the letters in the image's name": _commonest(letters.where(letters.isin(others), "")),
         "the camera": _commonest(_cameras(contest.images, train["image"])),
     }
@@ -224,7 +225,7 @@ def _cameras(images: ImageSource, keys: pd.Series) -> pd.Series:
             if key.lower().endswith((".jpg", ".jpeg", ".tif", ".tiff")):
                 try:
                     exif = opened(images.files.head(key, EXIF_BYTES)).getexif()
-                except (OSError, ValueError, SyntaxError):  # what cannot be read is named elsewhere
+                except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what cannot be read is named elsewhere
                     continue
                 said[key] = " ".join(str(exif.get(tag, "")).strip() for tag in CAMERA_TAGS)
     return pd.Series([said.get(key, "") for key in keys])
@@ -234,8 +235,8 @@ def _groups(contest: Competition, within: pd.DataFrame) -> pd.Series:
     ids = contest.train["id"]
     tied = within[["a", "b"]]
     if contest.groups is not None:  # a row and the first one of its group
-        first = contest.groups.drop_duplicates().reset_index().set_index(contest.groups.name)["index"]
-        tied = pd.concat([tied, pd.DataFrame({"a": contest.groups.map(first).to_numpy(), "b": np.arange(len(ids))})])
+        _, first, group = np.unique(contest.groups.to_numpy(), return_index=True, return_inverse=True)
+        tied = pd.concat([tied, pd.DataFrame({"a": first[group], "b": np.arange(len(ids))})])
     labels = components(len(ids), tied)
     several = np.bincount(labels)[labels] > 1
     return pd.Series([f"g{label}" for label in labels[several]], index=pd.Index(ids[several], name="id"), name="group", dtype="str")

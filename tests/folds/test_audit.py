@@ -9,10 +9,11 @@ from PIL import ExifTags, Image
 
 from competition.config import CompetitionConfig, Config, FoldsConfig
 from competition.contest import Competition
-from competition.images import ArrayImages
+from competition.files import Files
+from competition.images import ArrayImages, FileImages
 from competition.load import load
 from folds.__main__ import main
-from folds.audit import audit, sheet
+from folds.audit import _cameras, audit, sheet
 from folds.audit_files import audit_first
 from folds.groups import audited
 from folds.split import assign_folds, settle_folds
@@ -107,6 +108,25 @@ def test_a_camera_that_tells_the_class_is_named(tmp_path: Path) -> None:
     told = "\n".join(audit(load(CompetitionConfig(source=str(folder))), tmp_path / "cache", 5).findings)
     assert "the camera alone tells the class: 100% of each class are found so, 50% by chance" in told
     assert "name" not in told
+
+
+def test_a_picture_that_says_it_is_huge_tells_of_no_camera(tmp_path: Path) -> None:
+    """Pillow refuses to open one of more than 178 million pixels, as a sound photograph of a whole slide may have."""
+    (tmp_path / "train").mkdir()
+    whole = cv2.imencode(".jpg", PICTURES[0])[1].tobytes()
+    frame = whole.index(b"\xff\xc0") + 5  # height and width, two bytes each
+    (tmp_path / "train" / "huge.jpg").write_bytes(whole[:frame] + (20_000).to_bytes(2) * 2 + whole[frame + 4 :])
+    images = FileImages(Files(tmp_path))
+    assert _cameras(images, pd.Series(["train/huge.jpg"])).tolist() == [""]
+
+
+def test_names_of_many_digits_and_groups_called_anything(tmp_path: Path) -> None:
+    ids = [f"s{'9' * 40}{place:03d}" for place in range(40)]
+    contest = contest_of(PICTURES[:40], PICTURES[40:44], groups=pd.Series([f"g{place // 2}" for place in range(40)], name="index"))
+    late = np.eye(2, dtype=np.float32)[(np.arange(40) >= 20).astype(int)]
+    found = audit(replace(contest, train=contest.train.assign(id=ids), truth=late), tmp_path, 5)
+    assert found.group_of.nunique() == 20
+    assert "the number in the image's name alone tells the class" in "\n".join(found.findings)
 
 
 def test_jpegs_of_which_pixels_are_made_up_are_named(tmp_path: Path) -> None:
