@@ -1,7 +1,8 @@
 """What the out-of-fold predictions say: per fold, pooled, mean and spread; and the ledger, a row a run."""
 
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -163,7 +164,16 @@ def compare_runs(one: Run, other: Run, contest: Competition) -> tuple[Interval, 
     truth = truth_of(tables[0].loc[shared], contest)
     answered = [as_answered(run, table, contest) for run, table in zip((one, other), tables, strict=True)]
     first, second = (table.loc[shared].to_numpy() for table in answered)
-    return gain_interval(contest.metric, truth, first, second, contest.task, one.groups_of(shared)), len(shared)
+    return gain_interval(contest.metric, truth, first, second, contest.task, shared_groups([one, other], contest, shared)), len(shared)
+
+
+def shared_groups(runs: Sequence[Run], contest: Competition, ids: pd.Index) -> np.ndarray | None:
+    """The groups that the folds of one of the runs kept together (of several, the first), else the competition's own, row by row with the
+    ids: an interval is drawn over them, whichever run is named first. None where rows stand alone."""
+    kept = next((groups for run in runs if (groups := run.groups_of(ids)) is not None), None)
+    if kept is None and contest.groups is not None:
+        return pd.Series(contest.groups.to_numpy(), index=contest.train["id"]).reindex(ids).to_numpy()
+    return kept
 
 
 def gather(run: Run, contest: Competition) -> Scores:

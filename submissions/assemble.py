@@ -12,7 +12,7 @@ from competition.contest import Competition
 from competition.decisions import Decision, decided, fit_decision, score_answers
 from competition.metrics import score
 from folds.run import Run, git_commit
-from folds.scores import shared_rows, truth_of
+from folds.scores import shared_groups, shared_rows, truth_of
 from submissions.blend import blend
 from submissions.choose_blend import EQUAL, Trial, settle, try_blends
 from submissions.format import submission_frame
@@ -50,7 +50,7 @@ def trials_of(runs: Sequence[Run], contest: Competition, names: list[str]) -> li
     Raises: as `settle_blend` does.
     """
     oofs = shared_rows({run.name: run.oof(contest.task) for run in runs})
-    groups = runs[0].groups_of(next(iter(oofs.values())).index)
+    groups = shared_groups(runs, contest, next(iter(oofs.values())).index)
     return try_blends(oofs, contest, runs[0].fold_of(), groups, names)
 
 

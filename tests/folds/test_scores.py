@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from competition.config import CompetitionConfig
+from competition.config import CompetitionConfig, Config
 from competition.contest import Competition
 from competition.metrics import METRICS, score
 from competition.tables import as_table
 from competition.task import KINDS, Kind
 from folds.errors import FoldError
-from folds.run import Run, read_table
-from folds.scores import COLUMNS, class_scores, compare_runs, gather, read_ledger, record, score_run, shared_rows, truth_of
+from folds.run import Run, open_run, read_table
+from folds.scores import COLUMNS, class_scores, compare_runs, gather, read_ledger, record, score_run, shared_groups, shared_rows, truth_of
+from folds.split import assign_folds
 from tests.builders import make_competition, make_probs
 from tests.folds.test_run import finished, opened
 
@@ -189,3 +190,17 @@ def test_two_runs_are_compared_on_the_rows_of_both(tmp_path: Path) -> None:
     elsewhere = poor.config.model_copy(update={"competition": CompetitionConfig(slug="another")})
     with pytest.raises(FoldError, match="different competitions"):
         compare_runs(good, replace(poor, config=elsewhere), contest)
+
+
+def test_it_is_no_matter_which_run_that_kept_groups_together_is_named_first(tmp_path: Path) -> None:
+    patients = pd.Series([f"p{place // 4}" for place in range(40)], name="patient")
+    plain = make_competition("binary", train_rows=40)
+    contest = replace(plain, train=plain.train.assign(patient=patients), groups=patients)
+    runs = []
+    for name, groups in (("apart", "none"), ("together", "patient")):
+        config = Config.model_validate({"name": name, "folds": {"groups": groups}, "machine": {"runs": tmp_path}})
+        runs.append(open_run(config, contest, assign_folds(contest, config.folds)))
+    ids = pd.Index(contest.train["id"][::-1])
+    for asked in (runs, runs[::-1], runs[:1]):  # the competition's own where none of the runs kept any together
+        assert (shared_groups(asked, contest, ids) == patients.to_numpy()[::-1]).all()
+    assert shared_groups(runs[:1], plain, ids) is None
