@@ -15,6 +15,7 @@ from folds.run import Run, git_commit
 from folds.scores import shared_groups, shared_rows, truth_of
 from submissions.blend import blend
 from submissions.choose_blend import EQUAL, Trial, settle, try_blends
+from submissions.errors import SubmissionError
 from submissions.format import submission_frame
 from submissions.write import Origin, file_id, submission_path, upload_command, upload_message, write
 
@@ -31,7 +32,8 @@ class Blending:
 def settle_blend(runs: Sequence[Run], contest: Competition, how: str) -> Blending:
     """The blend `how` (a name of BLENDS, or auto) where it is better than equal weights, else equal weights; the reason is said.
 
-    Raises: FoldError where the runs share no held-out row; CompetitionError and SubmissionError for a blend that is none, or does not fit.
+    Raises: SubmissionError where runs are about different competitions; FoldError where they share no held-out row, or one that is no
+    training row any more; CompetitionError and SubmissionError for a blend that is none, or does not fit.
     """
     trials = trials_of(runs, contest, list(dict.fromkeys([EQUAL, how])))
     trial, why = settle(trials, how)
@@ -49,6 +51,8 @@ def trials_of(runs: Sequence[Run], contest: Competition, names: list[str]) -> li
 
     Raises: as `settle_blend` does.
     """
+    if strangers := [run for run in runs if run.config.competition.slug != runs[0].config.competition.slug]:
+        raise SubmissionError(f"{runs[0].directory} and {strangers[0].directory} are about different competitions and cannot be blended")
     oofs = shared_rows({run.name: run.oof(contest.task) for run in runs})
     groups = shared_groups(runs, contest, next(iter(oofs.values())).index)
     return try_blends(oofs, contest, runs[0].fold_of(), groups, names)

@@ -19,6 +19,7 @@ from competition.metrics import METRICS, score
 from competition.tables import as_table
 from competition.task import Task
 from folds.intervals import Interval, gain_interval, score_interval
+from folds.scores import truth_of
 from submissions.blend import BLENDS, Worth, aligned, blends_for, combined, fitted
 from submissions.errors import SubmissionError
 
@@ -54,20 +55,20 @@ def try_blends(
 ) -> list[Trial]:
     """A trial of each name (of BLENDS, or auto), in their order. groups: row by row with the first table (see `score_interval`).
 
-    Raises: SubmissionError where a table lacks rows of the first, or a blend does not fit the task; CompetitionError for an unknown name.
+    Raises: SubmissionError where a table lacks rows of the first, or a blend does not fit the task; CompetitionError for an unknown name;
+    FoldError where a row is no training row any more.
     """
     task, metric = contest.task, contest.metric
     for name in names:
         choose("blend", name, [*BLENDS, AUTO])
         if name != AUTO and name not in blends_for(task):
             raise SubmissionError(f"blend {name!r} does not fit a {task.kind} task: use {', '.join(blends_for(task))}")
-    place = pd.Series(np.arange(len(contest.train)), index=contest.train["id"])
+    first = next(iter(oofs.values()))
+    truth = truth_of(first, contest)
     if len(oofs) == 1 and set(names) == {EQUAL}:  # one table is what it is, and a wide one is not to be copied
-        (table,) = oofs.values()
-        alone = score_interval(metric, contest.truth[place.loc[table.index]], table.to_numpy(), task, groups)
-        return [Trial(EQUAL, EQUAL, np.empty(0), alone, alone.value, Interval(0.0, 0.0, 0.0), False, table)] * len(names)
+        alone = score_interval(metric, truth, first.to_numpy(), task, groups)
+        return [Trial(EQUAL, EQUAL, np.empty(0), alone, alone.value, Interval(0.0, 0.0, 0.0), False, first)] * len(names)
     ids, stack = aligned(oofs, task)
-    truth = contest.truth[place.loc[ids]]
     parts = fold_of.loc[ids].to_numpy()
     if len(np.unique(parts)) < 2:
         parts = np.arange(len(ids)) % PARTS

@@ -1,5 +1,7 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,11 +12,15 @@ from scipy.special import logit
 from scipy.stats import gmean, pmean, rankdata
 from sklearn.linear_model import LogisticRegression, RidgeCV
 
+from competition.config import CompetitionConfig, Config
 from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.metrics import score
 from competition.tables import as_table
 from competition.task import KINDS, Kind
+from folds.errors import FoldError
+from folds.run import Run
+from submissions.assemble import settle_blend
 from submissions.blend import BLENDS, blend, combined, fitted
 from submissions.choose_blend import AUTO, EQUAL, settle, try_blends
 from submissions.errors import SubmissionError
@@ -199,3 +205,18 @@ def test_stacking_moves_two_classes_by_what_it_learned_to_add() -> None:
     assert stacked[:, 1].mean() == pytest.approx(truth[:, 1].mean(), abs=0.01)
     assert stack[:, :, 1].mean() > truth[:, 1].mean() + 0.1
     np.testing.assert_allclose(stacked.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("tables", [1, 2])
+def test_a_row_that_is_no_training_row_any_more_is_named(tables: int) -> None:
+    competition, oofs, fold_of = informed("binary", 40, (0.5, 0.5)[:tables])
+    fewer = replace(competition, train=competition.train[1:], truth=competition.truth[1:])
+    with pytest.raises(FoldError, match="1 rows that were held out are no training rows any more: 't0'"):
+        try_blends(oofs, fewer, fold_of, None, [EQUAL])
+
+
+def test_runs_of_two_competitions_are_not_blended(tmp_path: Path) -> None:
+    slugs = ("leaves", "leaves", "eyes")
+    runs = [Run(tmp_path / str(place), Config(competition=CompetitionConfig(slug=slug))) for place, slug in enumerate(slugs)]
+    with pytest.raises(SubmissionError, match=r"/0 and .*/2 are about different competitions and cannot be blended"):
+        settle_blend(runs, COMPETITION, EQUAL)
