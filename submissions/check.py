@@ -16,7 +16,7 @@ from competition.metrics import METRICS
 from submissions.errors import SubmissionError
 from submissions.format import csv_text
 from submissions.plausible import sameness, shares
-from submissions.problem import Problem, many, split_of, values_of
+from submissions.problem import Problem, many, places_of, split_of, values_of
 
 ROW_SUM_TOLERANCE = 1e-5  # what log loss graders allow
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "<na>"})
@@ -160,14 +160,16 @@ def _probabilities(answers: pd.DataFrame, rows: pd.DataFrame, competition: Compe
 
 def _number(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition) -> Iterator[Problem]:
     yield from _numbers(answers, rows, competition)
-    values, lowest, highest = values_of(answers), float(competition.truth.min()), float(competition.truth.max())
-    slack = 1e-6 * max(abs(lowest), abs(highest))  # truth is float32
-    outside = np.isfinite(values) & ((values < lowest - slack) | (values > highest + slack))
-    if outside.any():
-        span = f"[{lowest:g}, {highest:g}], where all training rows lie"
-        yield Problem(
-            "warning", f"{_rows(outside)} a number outside {span}; some graders refuse it", examples(_names(rows, competition)(outside))
-        )
+    values, truth = values_of(answers), competition.truth[:, places_of(answers.columns, competition)]
+    for name, given, trained in zip(answers.columns, values.T[..., None], truth.T, strict=True):
+        lowest, highest = float(trained.min()), float(trained.max())
+        slack = 1e-6 * max(abs(lowest), abs(highest))  # truth is float32
+        outside = np.isfinite(given) & ((given < lowest - slack) | (given > highest + slack))
+        if outside.any():
+            of = f" of {name!r}" if len(answers.columns) > 1 else ""
+            span = f"[{lowest:g}, {highest:g}], where all training rows lie"
+            named = examples(_names(rows, competition)(outside))
+            yield Problem("warning", f"{_rows(outside)} a number{of} outside {span}; some graders refuse it", named)
 
 
 def _label(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition) -> Iterator[Problem]:
@@ -209,6 +211,8 @@ def _words(answers: pd.DataFrame, rows: pd.DataFrame, competition: Competition, 
     empty = np.array([[cell.strip().lower() in MISSING and cell not in classes for cell in row] for row in cells], dtype=bool).reshape(
         cells.shape
     )
+    if competition.submission.answer == "ranked":  # a list in several columns may be shorter than they are, where classes are fewer
+        empty &= (cells != "") | empty.all(axis=1, keepdims=True)
     if empty.any() and not competition.may_be_empty:
         yield Problem("error", f"{_rows(empty)} no label", examples(_names(rows, competition)(empty)))
     unknown = sorted({word for cell in cells[~empty] for word in split(cell)} - classes)

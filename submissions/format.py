@@ -15,6 +15,7 @@ from competition.metrics import METRICS, best_first, clip_sure, decide
 from competition.tables import check_table
 from competition.task import ONE_OF_MANY, Kind
 from submissions.errors import SubmissionError
+from submissions.problem import places_of
 
 FLOAT_FORMAT = "%.9g"  # graders want rows that sum to 1 within 1e-5; nine digits also give a float32 back as it was
 
@@ -108,10 +109,9 @@ def number(values: np.ndarray, competition: Competition) -> dict[str, np.ndarray
     """The number, or a column for each of several, kept within the smallest and largest of the training rows: graders of bounded
     targets refuse what lies outside."""
     asked = _known_columns(competition)
-    places = [competition.task.classes.index(column) for column in asked] if len(asked) > 1 else [0]
     kept = np.clip(values.astype(np.float64), competition.truth.min(axis=0), competition.truth.max(axis=0))
     whole = METRICS[competition.metric].needs == "labels"  # graders of rounded numbers refuse others
-    return dict(zip(asked, (np.rint(kept) if whole else kept)[:, places].T, strict=True))
+    return dict(zip(asked, (np.rint(kept) if whole else kept)[:, places_of(asked, competition)].T, strict=True))
 
 
 def _lists(rows: Iterable[Sequence[str]], competition: Competition) -> np.ndarray:

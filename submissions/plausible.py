@@ -9,7 +9,7 @@ import pandas as pd
 from competition.contest import Competition
 from competition.errors import examples
 from competition.metrics import METRICS, among_best, decide
-from submissions.problem import Problem, many, split_of, values_of
+from submissions.problem import Problem, many, places_of, split_of, values_of
 
 SHARE_TOLERANCE = 0.1  # a class's share may differ by so much between out-of-fold and test ...
 STANDARD_ERRORS = 4.0  # ... or by so many standard errors, whichever is more
@@ -26,7 +26,7 @@ def sameness(answers: pd.DataFrame, competition: Competition) -> Iterator[Proble
     if len(distinct := answers.drop_duplicates()) == 1:
         yield Problem("warning", f"all {len(answers):,} rows have the same answer", examples(distinct.iloc[0]))
         return
-    constant = [f"{name} ({values.iloc[0]})" for name, values in answers.items() if values.nunique() == 1]
+    constant = [f"{name} ({values.iloc[0]})" for name, values in answers.items() if values.nunique() == 1 and values.iloc[0]]
     if constant and len(answers.columns) > 1:
         yield Problem("warning", f"{many(constant, 'column has', 'columns have')} the same answer in all rows", examples(constant))
     task, asked = competition.task, competition.submission
@@ -49,14 +49,16 @@ def shares(answers: pd.DataFrame, competition: Competition, oof: pd.DataFrame) -
         return
     predicted = oof[list(task.classes)].to_numpy(dtype=np.float64)
     if asked.answer == "number":
-        given = values_of(answers)
-        spread = max(float(predicted.std()), 1e-12)
-        if abs(given.mean() - predicted.mean()) > MEAN_TOLERANCE * spread:
-            yield Problem(
-                "warning", f"the mean is {given.mean():.4g}, out of fold it is {predicted.mean():.4g} with standard deviation {spread:.4g}"
-            )
-        elif len(asked.answer_columns) == len(task.classes):
-            yield from _distances(given, predicted, task.classes)
+        given, predicted = values_of(answers), predicted[:, places_of(answers.columns, competition)]
+        mean, middle, spread = given.mean(axis=0), predicted.mean(axis=0), np.maximum(predicted.std(axis=0), 1e-12)
+        names = answers.columns.tolist()
+        far = np.flatnonzero(np.abs(mean - middle) > MEAN_TOLERANCE * spread)
+        for place in far.tolist():
+            of = f" of {names[place]!r}" if len(mean) > 1 else ""
+            told = f"out of fold it is {middle[place]:.4g} with standard deviation {spread[place]:.4g}"
+            yield Problem("warning", f"the mean{of} is {mean[place]:.4g}, {told}")
+        if not len(far):
+            yield from _distances(given, predicted, names)
         return
     if asked.answer in ("label", "labels", "ranked"):
         names = task.classes

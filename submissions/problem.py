@@ -1,6 +1,6 @@
 """One thing that is wrong with a submission, and the words that checks share."""
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Collection, Sized
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +29,12 @@ def split_of(competition: Competition) -> Callable[[str], list[str]]:
         return lambda cell: [cell] if cell else []
     separator = asked.separator
     return lambda cell: [name.strip() for name in cell.split(None if separator == " " else separator) if name.strip()]
+
+
+def places_of(columns: Collection[str], competition: Competition) -> list[int]:
+    """Which class each answer column of numbers is of; a single one is of the first, whatever it is called."""
+    classes = competition.task.classes
+    return [classes.index(name) for name in columns] if len(competition.submission.answer_columns) > 1 else [0] * len(columns)
 
 
 def values_of(answers: pd.DataFrame) -> np.ndarray:

@@ -360,6 +360,31 @@ def test_a_ranking_of_several_columns_is_one_list_a_row() -> None:
     )
 
 
+def test_a_ranking_of_more_columns_than_classes_ends_in_empty_cells() -> None:
+    columns = ("a", "b", "c", "d")
+    few = make_competition("multiclass", rows=30, answer="ranked", metric="map5", classes=("x", "y", "z"), places=4, answer_columns=columns)
+    few = replace(few, submission=replace(few.submission, rows=few.submission.rows.assign(**dict.fromkeys(columns, "x"))))
+    written = submission_frame(make_table(few), few)
+    assert (written["d"] == "").all()
+    assert told(written, few) == []
+    written.loc[3, list(columns)] = ""
+    assert told(written, few) == ["error: 1 row has no label: '00003'"]
+
+
+def test_several_numbers_are_looked_at_column_by_column() -> None:
+    """Two targets on scales of their own, which the sample names in another order than the training table."""
+    generator = np.random.default_rng(0)
+    truth = np.column_stack([generator.normal(0, 1, 200), generator.normal(100, 5, 200)]).astype(np.float32)
+    both = make_competition("regression", rows=200, train_rows=200, classes=("angle", "length"), answer_columns=("length", "angle"))
+    both = replace(both, truth=truth, submission=replace(both.submission, rows=both.submission.rows.assign(length="0", angle="0")))
+    oof = as_table(both.train["id"].tolist(), truth, both.task)
+    written = submission_frame(as_table(both.test["id"].tolist(), truth[::-1], both.task), both)
+    assert told(written, both, oof) == []
+    outside, mean = told(written.assign(angle=written["angle"] + 50), both, oof)
+    assert outside.startswith("warning: 200 rows have a number of 'angle' outside [-")
+    assert mean.startswith("warning: the mean of 'angle' is 5")
+
+
 def test_a_ranking_of_several_columns_may_have_names_of_several_words() -> None:
     birds = make_competition("multiclass", answer="ranked", classes=("Blue Jay", "House Wren", "Crow"), places=2, answer_columns=("a", "b"))
     birds = replace(birds, submission=replace(birds.submission, rows=birds.submission.rows.assign(a="Blue Jay", b="Crow")))
