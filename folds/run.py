@@ -77,7 +77,7 @@ class Run:
     def config_of_full(self) -> Config:
         """How the model of all rows is fitted: as the folds were, without a fold to choose by, for the epochs that they taught.
 
-        Raises: FoldError where a fold is not finished.
+        Raises: FoldError where a fold is not finished, or none tells which epoch was its best.
         """
         if missing := [fold for fold in range(self.config.folds.count) if not self.is_finished(fold)]:
             raise FoldError(f"--fold full: the folds come first, and {examples(missing)} of {self.directory} are not finished: --fold all")
@@ -87,7 +87,10 @@ class Run:
         if optim.keep != "best" or optim.method != "train":
             return self.config
         metric = self.config.competition.metric
-        histories = [self.history(fold).dropna() for fold in self.finished_folds()]
+        told = (pd.read_csv(self.fold_directory(fold) / "history.csv") for fold in self.finished_folds())
+        histories = [known for rows in told if len(known := rows.dropna(subset=[metric]))]  # an AUC of rows of one class is not defined
+        if not histories:
+            raise FoldError(f"--fold full: no fold of {self.directory} has an epoch whose {metric} is defined: --optim.keep last")
         best = [int(rows.sort_values(metric, ascending=not METRICS[metric].greater_is_better)["epoch"].iloc[0]) for rows in histories]
         taught = optim.model_copy(update={"keep": "last", "epochs": max(1, round(float(np.median(best))))})
         return self.config.model_copy(update={"optim": taught})

@@ -56,9 +56,9 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Scores:
-    """pooled: over all held-out rows at once, with the 95 % bootstrap interval low, high (over groups where folds kept any together);
-    mean, std (n - 1; NaN for one fold) over folds; per_class: each class against the rest; decided: with thresholds and the like that
-    were fitted on the other folds, where that is better. All of the finished folds only."""
+    """pooled: over all held-out rows at once, with the 95 % bootstrap interval low, high (over groups where folds kept any together); mean,
+    std (n - 1; NaN for one fold) over folds whose score is defined; per_class: each class against the rest; decided: with thresholds and
+    the like that were fitted on the other folds, where that is better. All of the finished folds only."""
 
     metric: str
     per_fold: dict[int, float]
@@ -70,12 +70,18 @@ class Scores:
     per_class: dict[str, ClassScore] = field(default_factory=dict)
     decided: float | None = None
 
+    @property
+    def undefined(self) -> str:
+        """Words that say how many folds the mean leaves out, as an AUC is not defined where all rows are of one class; else empty."""
+        defined = sum(not math.isnan(value) for value in self.per_fold.values())
+        return f" of the {defined} fold{'s' * (defined != 1)} where it is defined" if defined < len(self.per_fold) else ""
+
 
 def score_run(run: Run, contest: Competition, oof: pd.DataFrame) -> Scores:
     """The scores of the finished folds, from their out-of-fold table."""
     truth, folds, probs = truth_of(oof, contest), run.fold_of().loc[oof.index].to_numpy(), oof.to_numpy()
     per_fold = {int(fold): score(contest.metric, truth[folds == fold], probs[folds == fold], contest.task) for fold in np.unique(folds)}
-    values = list(per_fold.values())
+    values = [value for value in per_fold.values() if not math.isnan(value)]
     decision = fit_decision(contest, oof, truth, run.fold_of())
     pooled = score_interval(contest.metric, truth, probs, contest.task, run.groups_of(oof.index))
     return Scores(
@@ -84,7 +90,7 @@ def score_run(run: Run, contest: Competition, oof: pd.DataFrame) -> Scores:
         pooled=pooled.value,
         low=pooled.low,
         high=pooled.high,
-        mean=float(np.mean(values)),
+        mean=float(np.mean(values)) if values else math.nan,
         std=float(np.std(values, ddof=1)) if len(values) > 1 else float("nan"),
         per_class=class_scores(truth, probs, contest.task),
         decided=decision.nested if decision else None,

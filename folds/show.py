@@ -12,9 +12,9 @@ SHOWN_CLASSES = 30
 def show_scores(run: Run, scores: Scores) -> None:
     """Prints each finished fold's score, their mean and spread, and all held-out rows at once."""
     rows = [[f"fold {fold}", f"{score:.5f}"] for fold, score in scores.per_fold.items()]
-    spread = f" ± {scores.std:.5f}" if len(rows) > 1 else ""
+    spread = "" if math.isnan(scores.std) else f" ± {scores.std:.5f}"
     whole = [
-        ["mean ± std", f"{scores.mean:.5f}{spread}"],
+        [f"mean ± std{scores.undefined}", f"{scores.mean:.5f}{spread}"],
         ["pooled [95 %]", f"{scores.pooled:.5f} [{scores.low:.5f}, {scores.high:.5f}]"],
     ]
     whole += [["with decisions, nested", f"{scores.decided:.5f}"]] if scores.decided is not None else []

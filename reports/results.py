@@ -16,7 +16,7 @@ def scores(evidence: Evidence) -> list[Block]:
     found, count = evidence.scores, evidence.run.config.folds.count
     facts = [(f"pooled {found.metric}", f"{found.pooled:.5f}"), ("95 % interval", f"{found.low:.5f} to {found.high:.5f}")]
     if len(found.per_fold) > 1:
-        facts.append(("mean ± std of the folds", f"{found.mean:.5f} ± {found.std:.5f}"))
+        facts.append((f"mean ± std{found.undefined or ' of the folds'}", f"{found.mean:.5f} ± {found.std:.5f}"))
     if found.decided is not None:
         facts.append(("with decisions, nested", f"{found.decided:.5f}"))
     facts.append(("rows held out", f"{len(evidence.ids):,}"))

@@ -250,6 +250,17 @@ def test_a_model_of_all_rows_that_cannot_be(tmp_path: Path) -> None:
         trained(tmp_path / "b", [3, 7], schedule="plateau").config_of_full()
 
 
+def test_folds_whose_metric_is_never_defined_teach_no_epochs(tmp_path: Path) -> None:
+    run = trained(tmp_path, [3, 7], keep="best")
+    for fold, epochs in ((0, 7), (1, None)):
+        path = run.fold_directory(fold) / "history.csv"
+        pd.read_csv(path).assign(accuracy=float("nan")).to_csv(path, index=False)
+        if epochs:
+            assert run.config_of_full().optim.epochs == epochs
+    with pytest.raises(FoldError, match=r"--fold full: no fold of .* has an epoch whose accuracy is defined: --optim\.keep last"):
+        run.config_of_full()
+
+
 def test_a_finished_fold_clears_what_it_was_resumed_from(tmp_path: Path) -> None:
     contest = make_competition()
     run = opened(tmp_path, contest)

@@ -15,6 +15,7 @@ from competition.task import KINDS, Kind
 from folds.errors import FoldError
 from folds.run import Run, open_run, read_table
 from folds.scores import COLUMNS, class_scores, compare_runs, gather, read_ledger, record, score_run, shared_groups, shared_rows, truth_of
+from folds.show import show_scores
 from folds.split import assign_folds
 from tests.builders import make_competition, make_probs
 from tests.folds.test_run import finished, opened
@@ -48,6 +49,20 @@ def test_known_scores(tmp_path: Path) -> None:
     assert scores.per_fold == {0: 0, 1: 0.25, 2: 0.5, 3: 0.75, 4: 1}
     assert scores.mean == scores.pooled == 0.5
     assert scores.std == pytest.approx(np.sqrt(0.15625))
+
+
+def test_a_fold_whose_score_is_not_defined_is_left_out_of_the_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All of its rows are of one class, and the metric is an AUC."""
+    contest = make_competition("binary", train_rows=40)
+    run = whole(tmp_path, contest)
+    truth = contest.truth.copy()
+    truth[(run.fold_of() == 2).to_numpy()] = [1, 0]
+    scores = score_run(run, replace(contest, truth=truth), oof_of(contest, 1))
+    defined = [value for fold, value in scores.per_fold.items() if fold != 2]
+    assert np.isnan(scores.per_fold[2])
+    assert (scores.mean, scores.std) == (pytest.approx(np.mean(defined)), pytest.approx(np.std(defined, ddof=1)))
+    show_scores(run, scores)
+    assert "mean ± std of the 4 folds where it is defined" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", KINDS)
