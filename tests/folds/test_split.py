@@ -1,3 +1,4 @@
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from competition.errors import CompetitionError
 from competition.task import KINDS, Kind, Task
 from folds.errors import FoldError
 from folds.run import FULL
+from folds.share_out import share_out
 from folds.split import BY_COLUMN, GROUPED, SCHEMES, asked_folds, assign_folds, moments_of, settle_folds, tuning_rows
 from tests.builders import CLASSES, make_competition, make_truth
 
@@ -275,6 +277,19 @@ def test_each_label_is_shared_out_the_rarest_too() -> None:
     fold_of = assign_folds(contest_of(truth, TASKS["multilabel"]), FoldsConfig()).to_numpy()
     counts = np.array([truth[fold_of == fold].sum(axis=0) for fold in range(5)])
     assert (np.ptp(counts, axis=0) <= [2, 2, 1, 1]).all(), counts
+
+
+def test_many_labels_take_no_more_memory_than_they_are() -> None:
+    """One or two of a thousand labels a row: a table of all cells as float64 would be eight times as much."""
+    labels, generator = np.zeros((4000, 1000), dtype=bool), np.random.default_rng(0)
+    for _ in range(2):
+        labels[np.arange(4000), generator.integers(0, 1000, 4000)] = True
+    share_out(labels[:5], np.arange(5), 2, 0)  # imports
+    tracemalloc.start()
+    share_out(labels, np.arange(4000), 5, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < labels.nbytes
 
 
 def test_a_file_of_groups(tmp_path: Path) -> None:
