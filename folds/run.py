@@ -87,7 +87,7 @@ class Run:
         if optim.keep != "best" or optim.method != "train":
             return self.config
         metric = self.config.competition.metric
-        told = (pd.read_csv(self.fold_directory(fold) / "history.csv") for fold in self.finished_folds())
+        told = (self.history(fold) for fold in self.finished_folds())
         histories = [known for rows in told if len(known := rows.dropna(subset=[metric]))]  # an AUC of rows of one class is not defined
         if not histories:
             raise FoldError(f"--fold full: no fold of {self.directory} has an epoch whose {metric} is defined: --optim.keep last")

@@ -17,11 +17,11 @@ from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.metrics import score
 from competition.tables import as_table
-from competition.task import KINDS, Kind
+from competition.task import KINDS, ONE_OF_MANY, Kind
 from folds.errors import FoldError
 from folds.run import Run
 from submissions.assemble import settle_blend
-from submissions.blend import BLENDS, blend, combined, fitted
+from submissions.blend import BAGS, BLENDS, MOST_PICKS, POWERS, blend, combined, fitted
 from submissions.choose_blend import AUTO, EQUAL, settle, try_blends
 from submissions.errors import SubmissionError
 from tests.builders import make_competition, make_probs, make_table
@@ -192,6 +192,97 @@ def test_tables_that_do_not_fit_are_named() -> None:
         blend({"one": one, "two": pd.concat([two, two.iloc[:1]])}, TASK)
     with pytest.raises(CompetitionError, match=r"unknown blend 'meen': perhaps 'mean'"):
         blend({"one": one}, TASK, "meen")
+
+
+def as_known(how: str, kind: Kind, rows: int = 80) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three tables of the kind, T x N x K, none of them surer than 1e-4, their truth, and the values that `how` is fitted to with them."""
+    competition, tables, _ = informed(kind, rows, (0.6, 1.2, 2.0))
+    stack = np.stack([table.to_numpy(float) for table in tables.values()])
+    if kind != "regression":
+        stack = np.stack([rows_to_one(np.clip(table, 1e-4, 1 - 1e-4), kind) for table in stack])
+    return stack, competition.truth, fitted(how, stack, competition.truth, competition.task, worth)
+
+
+def blended(how: str, kind: Kind, stack: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return combined(how, stack, values, make_competition(kind).task)
+
+
+def rows_to_one(table: np.ndarray, kind: Kind) -> np.ndarray:
+    return table / table.sum(axis=1, keepdims=True) if kind in ONE_OF_MANY else table
+
+
+@pytest.mark.parametrize("kind", BLENDS["geometric"].tasks)
+def test_geometric_is_the_geometric_mean_of_scipy(kind: Kind) -> None:
+    stack, _, values = as_known("geometric", kind)
+    means = gmean(stack, axis=0)
+    if kind == "multilabel":  # of probability and counter-probability
+        means = means / (means + gmean(1 - stack, axis=0))
+    np.testing.assert_allclose(blended("geometric", kind, stack, values), rows_to_one(means, kind), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rank_puts_the_means_in_the_order_of_the_mean_ranks_of_scipy(kind: Kind) -> None:
+    stack, _, values = as_known("rank", kind)
+    expected = np.zeros(stack.shape[1:])
+    for column in range(stack.shape[2]):
+        ranks = np.mean([rankdata(table[:, column]) for table in stack], axis=0)
+        means = sorted(np.mean([table[:, column] for table in stack], axis=0))
+        for value, (_, row) in zip(means, sorted(zip(ranks, range(len(ranks)), strict=True)), strict=True):
+            expected[row, column] = value
+    if kind == "binary":
+        expected[:, 0] = 1 - expected[:, 1]
+    np.testing.assert_allclose(blended("rank", kind, stack, values), rows_to_one(expected, kind), rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", BLENDS["power"].tasks)
+def test_power_is_the_power_mean_of_scipy_of_the_best_power(kind: Kind) -> None:
+    stack, truth, values = as_known("power", kind)
+    means = {one: rows_to_one(np.asarray(pmean(stack, one, axis=0)), kind) for one in POWERS}
+    assert worth(truth, means[float(values[0])]) == max(worth(truth, table) for table in means.values())
+    for one, table in means.items():
+        np.testing.assert_allclose(blended("power", kind, stack, np.array([one])), table, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_greedy_takes_what_trying_each_table_by_hand_takes(kind: Kind) -> None:
+    stack, truth, values = as_known("greedy", kind)
+    generator, shares = np.random.default_rng(0), np.zeros(len(stack))
+    for _ in range(BAGS):
+        rows = generator.permutation(len(truth))[: len(truth) // 2]
+        picked: list[int] = []
+        reached = -np.inf
+        while len(picked) < MOST_PICKS:
+            tried = {
+                table: worth(truth[rows], np.mean([stack[one][rows] for one in [*picked, table]], axis=0)) for table in range(len(stack))
+            }
+            table = max(tried, key=lambda one: tried[one])
+            if tried[table] <= reached:
+                break
+            picked, reached = [*picked, table], tried[table]
+        shares += [picked.count(table) / len(picked) / BAGS for table in range(len(stack))]
+    np.testing.assert_allclose(values, shares, rtol=1e-9)
+    mixed = sum(share * table for share, table in zip(shares, stack, strict=True))
+    np.testing.assert_allclose(blended("greedy", kind, stack, values), rows_to_one(np.asarray(mixed), kind), rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", BLENDS["stacking"].tasks)
+def test_stacking_predicts_what_scikit_learn_does(kind: Kind) -> None:
+    """Of tables a, b, c the model sees their mean, and by how much each strays from it: the penalty draws the latter to nothing."""
+    stack, truth, values = as_known("stacking", kind)
+    used, true = (stack[:, :, 1:], truth[:, 1:]) if kind == "binary" else (stack, truth)
+    cells = np.stack([table.ravel() for table in used], axis=1)
+    if kind == "regression":
+        mean = cells.mean(axis=1)
+        alphas = np.logspace(-3, 3, 7) * cells.var() * len(cells) / 1000
+        model = RidgeCV(alphas=alphas).fit(cells - mean[:, None], true.ravel() - mean)
+        expected = mean + model.predict(cells - mean[:, None])
+    else:
+        seen = logit(cells)
+        seen = np.column_stack([seen.mean(axis=1), seen - seen.mean(axis=1, keepdims=True)])
+        expected = LogisticRegression(max_iter=1000).fit(seen, true.ravel() > 0.5).predict_proba(seen)[:, 1]
+    table = expected.reshape(true.shape)
+    whole = np.hstack([1 - table, table]) if kind == "binary" else rows_to_one(table, kind)
+    np.testing.assert_allclose(blended("stacking", kind, stack, values), whole, rtol=1e-6)
 
 
 def test_stacking_moves_two_classes_by_what_it_learned_to_add() -> None:
