@@ -83,7 +83,7 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
     continued, and ends bit for bit (on a CPU) as if it had never been interrupted. Several processes take a part of every batch and of
     the held-out rows each (models/together.py); the main one writes.
 
-    Raises: ModelError where the loss is no longer finite, or settings do not fit; Stopped.
+    Raises: ModelError where the loss is no longer finite, settings do not fit, or the deadline leaves no time to train; Stopped.
     """
     config, optim, device = job.config, job.config.optim, accelerator.device
     check_loggers(config.machine)
@@ -172,8 +172,11 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
     )
     shown: list[tuple[torch.Tensor, ...]] = []  # the batches whose gradients the weights move by together
     position, measured, seconds = clock.position(epoch * steps + step), None, elapsed
-    if position >= 1 and not history:
-        say(f"{job.name}  has no time to be trained; a longer --budget is needed")
+    if position >= 1 > before and not history:
+        raise ModelError(
+            f"{job.name}: no time was left to train it; ask for a longer --budget. What was finished before is kept, and the same command "
+            "gives its time to the rest"
+        )
     with progress(f"{job.name}", epochs * steps * batches.batch, done=(epoch * steps + step) * batches.batch) as advance:
         while position < 1 or step:  # of an epoch that was stopped in its validation, all steps are done
             freezing.train(position)

@@ -319,7 +319,7 @@ def _planned_before(config: Config, contest: Competition) -> Config:
 
 def _size_within(config: Config, contest: Competition, most: int, seconds: float, threads: int | None) -> tuple[int, str]:
     """The largest size up to `most` px at which a fold sees its images often enough in the time, and why."""
-    small = split_name(config.model.backbone)[0] == "small"
+    small, seconds = split_name(config.model.backbone)[0] == "small", max(0.0, seconds)  # a budget may be used up before it begins
     sizes = [most, *(size for size in SMALLER_PX if size < most and (not small or most > SMALL_PX))]
     trial = config.model_copy(
         update={"data": config.data.model_copy(update={"size_px": most}), "optim": config.optim.model_copy(update={"batch": 16})}

@@ -149,6 +149,16 @@ def test_a_finished_fold_is_not_trained_again(competition: Path, trained: subpro
     assert len(list((competition / "runs" / "shapes").glob("run-*"))) == 1
 
 
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_folds_that_a_budget_has_no_time_for_are_an_error_and_not_finished(at_once: int, tmp_path: Path) -> None:
+    asked = ("--fold", "0,1", "--budget", "2s", "--machine.parallel-folds", str(at_once), *FAST)
+    hurried = script("train.py", *asked, cwd=tmp_path)
+    assert hurried.returncode == 2, hurried.stdout + hurried.stderr
+    assert "fold 0: no time was left to train it; ask for a longer --budget" in hurried.stdout + hurried.stderr
+    assert not list((tmp_path / "runs").rglob("done.json"))
+    assert not (tmp_path / "runs" / "ledger.csv").exists()
+
+
 def test_two_runs_blend_by_id(competition: Path, trained: subprocess.CompletedProcess[str]) -> None:
     other = script("train.py", "--competition", "shapes.zip", "--fold", "1", "--seed", "1", "--name", "other", *FAST, cwd=competition)
     assert other.returncode == 0, other.stdout + other.stderr

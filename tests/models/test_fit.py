@@ -524,9 +524,26 @@ def test_a_fold_with_a_deadline_ends_its_learning_rate_with_its_time(tmp_path: P
     assert fitted.score > 0.9
 
 
-def test_a_fold_whose_time_is_over_is_still_scored_and_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", [0, 2])
+def test_a_fold_that_has_no_time_for_an_epoch_is_an_error_and_not_kept(steps: int, tmp_path: Path) -> None:
+    """Also where an earlier command took its first steps: their weights are those of a network that has learned next to nothing."""
     job = job_of(tmp_path)
+    if steps:
+        with pytest.raises(Stopped):
+            run(job, after(steps))
+    with pytest.raises(ModelError, match="fold 0: no time was left to train it; ask for a longer --budget"):
+        run(replace(job, deadline=0.0))
+    assert not (tmp_path / "model.json").exists()
+    assert run(job).score > 0.5, "and with time it is trained"
+
+
+def test_a_fold_whose_time_is_over_is_still_scored_and_kept(tmp_path: Path) -> None:
+    """Where an earlier command came to the end of an epoch."""
+    job = job_of(tmp_path)
+    with pytest.raises(Stopped):
+        run(job, after(6))
     fitted = run(replace(job, deadline=0.0))
+    assert len(history(job)) == 2, "the epoch that was under way is closed"
     assert np.isfinite(fitted.probs).all()
     assert (tmp_path / "model.json").is_file()
 

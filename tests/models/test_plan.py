@@ -275,6 +275,12 @@ def test_a_budget_chooses_the_size_that_it_has_time_for() -> None:
     assert "data.size_px" not in resolve(own, contest, 1e-3)[0].optim.planned
 
 
+def test_a_budget_that_is_used_up_leaves_no_time_and_not_less() -> None:
+    reasons = resolve(config({"optim": {"budget": "5m"}, "model": {"weights": "none"}}), make_competition(), -3.0)[1]
+    (size,) = (reason for reason in reasons if reason.what == "size")
+    assert "about 0.0 epochs of it in 0 s a fold" in size.why
+
+
 def test_a_run_with_a_budget_goes_on_as_it_began(tmp_path: Path) -> None:
     """As side_by_side.py starts each fold, and as the same command does it again."""
     contest = sized(make_competition(train_rows=400), 200)
