@@ -26,7 +26,7 @@ def read_npy(content: bytes, key: str) -> np.ndarray:
 
 
 def load_npy(content: bytes, what: str) -> np.ndarray:
-    """The array of a .npy file. what: it is, for errors.
+    """The array of a .npy file. what: names the array in errors.
 
     Raises: CompetitionError for a file that is cut or holds objects (which could run anything).
     """

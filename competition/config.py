@@ -35,7 +35,7 @@ def flag(name: str) -> object:
 def directory_name(text: str, what: str) -> str:
     """The text itself, where a directory may be called so on any system, and stays where it is put.
 
-    Raises: CompetitionError for a path, and what no name may hold. what: it is that is called so.
+    Raises: CompetitionError for a path, and what no name may hold. what: the flag, for the error.
     """
     if not text or len(text) > MOST_NAME or NOT_IN_NAMES.search(text) or len(text.encode()) > MOST_NAME_BYTES:
         raise CompetitionError(

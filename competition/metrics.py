@@ -81,11 +81,6 @@ def row_blocks(rows: int, columns: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, rows, step)]
 
 
-def default_metric(task: Task) -> str:
-    """The metric most often used for such a task, for where a competition does not say."""
-    return {"binary": "roc_auc", "multiclass": "accuracy", "ordinal": "qwk", "multilabel": "roc_auc", "regression": "rmse"}[task.kind]
-
-
 def check_metric(name: str, task: Task) -> str:
     """`name` itself where it is a metric that fits the task.
 

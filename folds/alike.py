@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-MOST_CELLS = 500_000  # of two tables that are compared; of larger ones each so manieth row
+MOST_CELLS = 500_000  # of two tables that are compared; of larger ones every n-th row
 
 
 def correlations(oofs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

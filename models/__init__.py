@@ -1,9 +1,6 @@
 """Learn and infer: backbones, augmentation, the loop that trains one fold, checkpoints, test-time views.
 
-    python -m models list [WORD]       backbones by name
-    python -m models summary NAME      the layer table of a backbone
-
-It knows the competition room only. Every module imports torch, timm or albumentations at its top: import a module of this room
+Its front door is `python -m models`: backbones, the range test, speed, export, studies. It knows the competition room only. Every module imports torch, timm or albumentations at its top: import a module of this room
 where it is used, not before.
 """
 

@@ -20,7 +20,7 @@ from submissions.errors import SubmissionError
 POWERS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 BAGS = 10
 MOST_PICKS = 20
-MOST_CELLS = 500_000  # of all tables together, that weights are fitted to; of larger ones, each so manieth row
+MOST_CELLS = 500_000  # of all tables together, that weights are fitted to; of larger ones, every n-th row
 PENALTIES = np.logspace(-3, 3, 7)
 Worth = Callable[[np.ndarray, np.ndarray], float]  # truth, probs (both N x K) -> score, higher is better
 

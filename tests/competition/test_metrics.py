@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from competition.errors import CompetitionError
-from competition.metrics import METRICS, areas, best_first, check_metric, clip_sure, decide, default_metric, row_values, score
+from competition.metrics import METRICS, areas, best_first, check_metric, clip_sure, decide, row_values, score
 from competition.task import KINDS, Kind, Task
 from tests.builders import make_probs, make_truth
 
@@ -327,11 +327,6 @@ def test_decide_gives_multilabel_rows_a_label_where_asked() -> None:
     probs = np.array([[0.5, 0.49, 0.1, 0.1], [0.2, 0.3, 0.1, 0.1]])
     assert decide(probs, TASKS["multilabel"]).sum(axis=1).tolist() == [1, 0]
     assert decide(probs, TASKS["multilabel"], at_least_one=True).tolist() == [[True, False, False, False], [False, True, False, False]]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_default_fits_its_task(kind: Kind) -> None:
-    assert check_metric(default_metric(TASKS[kind]), TASKS[kind]) in METRICS
 
 
 def test_errors_say_what_to_use_instead() -> None:
