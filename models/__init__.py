@@ -1,7 +1,7 @@
 """Learn and infer: backbones, augmentation, the loop that trains one fold, checkpoints, test-time views.
 
-Its front door is `python -m models`: backbones, the range test, speed, export, studies. It knows the competition room only. Every module imports torch, timm or albumentations at its top: import a module of this room
-where it is used, not before.
+Its front door is `python -m models`: backbones, the range test, speed, export, studies. It knows the competition room only. Every module
+imports torch, timm or albumentations at its top: import a module of this room where it is used, not before.
 """
 
 import ctypes

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from competition.errors import CompetitionError
 from competition.metrics import METRICS, areas, best_first, check_metric, clip_sure, decide, row_values, score
-from competition.task import KINDS, Kind, Task
+from competition.task import Kind, Task
 from tests.builders import make_probs, make_truth
 
 GRADES = ("0", "1", "10", "2", "4", "9")  # as text sorts, not as numbers do
