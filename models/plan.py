@@ -20,7 +20,7 @@ from competition.tabular import chosen
 from models.augment import pipeline
 from models.backbones import InputSpec, build, check_weights, has_batch_norm, input_spec, only_px, split_name, why_no_pretrained
 from models.batches import chances_of
-from models.device import amp_of, device_of, threads_of
+from models.device import TORCH_TYPE, amp_of, device_of, threads_of
 from models.losses import class_weights, loss_for
 from models.memory import fitted
 from models.optim import check_optimizer
@@ -165,7 +165,7 @@ def _how(config: Config, contest: Competition, reasons: list[Reason]) -> Config:
     whence = "from scratch" if scratch else "from pretrained weights"
     batch, epochs, lr, strength = optim.batch, optim.epochs, optim.lr, config.augment.strength
     if batch == "auto":
-        batch = int(np.clip(2 ** round(np.log2(max(1, rows / 40))), 16, 128 if size_px <= SMALL_PX else 32))
+        batch = _batch(rows, size_px)
         reasons.append(Reason("batch", str(batch), f"{rows:,} training images of {size_px} px"))
     if epochs == "auto":
         most, least = effort.most_epochs[not scratch], 6 if scratch else 3
@@ -193,6 +193,10 @@ def _how(config: Config, contest: Competition, reasons: list[Reason]) -> Config:
             "optim": optim.model_copy(update={"batch": batch, "epochs": epochs, "lr": lr}),
         }
     )
+
+
+def _batch(rows: int, size_px: int) -> int:
+    return int(np.clip(2 ** round(np.log2(max(1, rows / 40))), 16, 128 if size_px <= SMALL_PX else 32))
 
 
 def prepare(
@@ -268,7 +272,7 @@ def look(contest: Competition) -> tuple[int, int]:
 
 
 def seconds_per_image(config: Config, outputs: int, threads: int | None = None) -> float:
-    """Seconds a training image costs this device and network, from a warm-up and the faster of two steps.
+    """Seconds a training image costs this device and network, in the precision of training, from a warm-up and the faster of two steps.
 
     On a CPU the warm-up has a few images; where these take long, they are all that is measured.
     Of processes that train together, each does a part of the images at the same time. What it took of a GPU's memory is given back, for
@@ -281,6 +285,7 @@ def seconds_per_image(config: Config, outputs: int, threads: int | None = None) 
 
 def _seconds_per_image(config: Config, outputs: int, threads: int | None) -> float:
     device = device_of(config.machine)
+    autocast = TORCH_TYPE.get(amp_of(config.machine, device))
     torch.set_num_threads(threads or threads_of(config.machine))
     spec = input_spec(config.model.backbone, int(config.data.size_px), int(config.data.channels))
     network = build(config.model.backbone, outputs, spec).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
@@ -290,7 +295,9 @@ def _seconds_per_image(config: Config, outputs: int, threads: int | None) -> flo
 
     def step(images: int) -> float:
         started = time.perf_counter()
-        network(x[:images]).square().mean().backward()
+        with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+            outputs = network(x[:images])
+        outputs.float().square().mean().backward()
         if device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter() - started
@@ -318,11 +325,17 @@ def _planned_before(config: Config, contest: Competition) -> Config:
 
 
 def _size_within(config: Config, contest: Competition, most: int, seconds: float, threads: int | None) -> tuple[int, str]:
-    """The largest size up to `most` px at which a fold sees its images often enough in the time, and why."""
+    """The largest size up to `most` px at which a fold sees its images often enough in the time, and why.
+
+    An image costs a CPU as much in any batch, and a GPU less in a large one.
+    """
     small, seconds = split_name(config.model.backbone)[0] == "small", max(0.0, seconds)  # a budget may be used up before it begins
     sizes = [most, *(size for size in SMALLER_PX if size < most and (not small or most > SMALL_PX))]
+    batch = 16
+    if device_of(config.machine).type != "cpu":
+        batch = _batch(len(contest.train), most) if config.optim.batch == "auto" else config.optim.batch
     trial = config.model_copy(
-        update={"data": config.data.model_copy(update={"size_px": most}), "optim": config.optim.model_copy(update={"batch": 16})}
+        update={"data": config.data.model_copy(update={"size_px": most}), "optim": config.optim.model_copy(update={"batch": batch})}
     )
     each = seconds_per_image(trial, len(contest.task.classes), threads) / most**2
     shown = TRAINED_SHARE * seconds / each / (len(contest.train) * (1 - 1 / config.folds.count))

@@ -309,3 +309,39 @@ def test_where_a_step_takes_long_few_images_are_measured(long_seconds: float, im
     settled = {"model": {"backbone": "small/resnet9-8"}, "data": {"size_px": 16, "channels": 3}, "optim": {"batch": 32}}
     assert seconds_per_image(config(settled), 2) > 0
     assert seen == images
+
+
+@pytest.mark.parametrize(("amp", "dtype"), [("off", torch.float32), ("bf16", torch.bfloat16)])
+def test_a_step_is_measured_in_the_precision_of_the_training(amp: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[torch.dtype] = set()
+
+    class Watched(torch.nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            outputs = super().forward(x.mean(dim=(2, 3)))
+            seen.add(outputs.dtype)
+            return outputs
+
+    monkeypatch.setattr(plan, "build", lambda *_: Watched(3, 2))
+    settled: dict[str, Any] = {"model": {"backbone": "small/resnet9-8"}, "data": {"size_px": 16, "channels": 3}, "optim": {"batch": 16}}
+    assert seconds_per_image(config(settled | {"machine": {"device": "cpu", "threads": 1, "amp": amp}}), 2) > 0
+    assert seen == {dtype}
+
+
+@pytest.mark.parametrize(("device", "batch", "measured"), [("cpu", "auto", 16), ("cuda", "auto", 32), ("cuda", 24, 24)])
+def test_a_gpu_is_measured_with_the_batch_that_it_will_have(
+    device: str, batch: str | int, measured: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a small one an image costs it more."""
+    tried: list[Config] = []
+
+    def seconds_of(config: Config, *given: object) -> float:
+        tried.append(config)
+        return 1e-3
+
+    monkeypatch.setattr(plan, "device_of", lambda machine: torch.device(device))
+    monkeypatch.setattr(plan, "seconds_per_image", seconds_of)
+    asked = config({"optim": {"budget": "5m", "batch": batch}, "model": {"backbone": "small/resnet9-8", "weights": "none"}})
+    settled, _ = resolve(asked, sized(make_competition(train_rows=4000), 96), 300)
+    assert [trial.optim.batch for trial in tried] == [measured]
+    if device == "cuda":
+        assert settled.optim.batch == measured
