@@ -27,7 +27,7 @@ LONGEST_COURSE = 40  # letters
 
 # A class may be called [red] or :dog:
 console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, quiet=RANK > 0)
-errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True, quiet=RANK > 0)
+errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 if not console.is_terminal:
     console.width = 140  # a log has no window that could be too narrow
 
@@ -42,6 +42,11 @@ def say(line: str, style: str = "", head: str = "") -> None:
 
 def complain(line: str, style: str = "") -> None:
     """As `say`, to where errors go."""
+    if RANK == 0:
+        _complain(line, style)
+
+
+def _complain(line: str, style: str) -> None:
     errors.print(plain(line), style=style if errors.is_terminal else None)
 
 
@@ -56,8 +61,11 @@ def hushed() -> Iterator[None]:
 
 
 def fail(error: BaseException | str) -> int:
-    """Prints the error, and gives the exit code for the user's own input: 2."""
-    complain(f"error: {error}", "red")
+    """Prints the error, and gives the exit code for the user's own input: 2.
+
+    Of processes that train together, any tells what it fails by; what the main one told ends the others otherwise (models/together.py).
+    """
+    _complain(f"process {RANK}: error: {error}" if RANK else f"error: {error}", "red")
     return 2
 
 

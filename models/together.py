@@ -52,7 +52,7 @@ def main_first() -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            failed = error if isinstance(error, InputError | KeyboardInterrupt) else SystemExit(1)
+            failed = error if isinstance(error, KeyboardInterrupt) else SystemExit(2 if isinstance(error, InputError) else 1)
             raise
         finally:
             _told(failed)
@@ -62,10 +62,7 @@ def main_first() -> Iterator[None]:
         if failed := _told(None):
             _told(None)  # until it has said so: a launcher ends all with the first
             raise failed
-        try:
-            yield
-        except InputError as error:  # the main process had none, so that nobody has said this
-            raise RuntimeError(f"process {RANK} alone: {error}") from error
+        yield
 
 
 def from_main(work: Callable[..., T], *given: Any) -> T:

@@ -1,6 +1,11 @@
 """Bars and courses in a terminal."""
 
 import math
+import os
+import subprocess
+import sys
+
+import pytest
 
 from competition.console import BAR_WIDTH, LONGEST_COURSE, bar, course
 from competition.diagnosis import in_a_line
@@ -24,3 +29,27 @@ def test_losses_in_a_line_are_held_out_where_there_are_enough() -> None:
     assert in_a_line(held) == ["held-out loss █▅▁ 2.0000 to 1.0000"]
     assert in_a_line([{**row, "held_out_loss": None} for row in held]) == ["training loss ▁▁▁ 1.0000 to 1.0000"]
     assert in_a_line(held[:2]) == []
+
+
+ALONE = """
+from competition.console import complain, guarded, say
+from competition.errors import CompetitionError
+
+def work() -> int:
+    say("hello")
+    complain("hello")
+    raise CompetitionError("no image of [row] 7")
+
+raise SystemExit(guarded(work))
+"""
+
+
+@pytest.mark.parametrize(
+    ("rank", "said", "complained"),
+    [("0", "hello\n", "hello\nerror: no image of [row] 7\n"), ("1", "", "process 1: error: no image of [row] 7\n")],
+)
+def test_of_several_processes_any_tells_what_it_fails_by(rank: str, said: str, complained: str) -> None:
+    """Else nobody would: the main process only meets one that is gone."""
+    environment = os.environ | {"RANK": rank, "WORLD_SIZE": "2"}
+    done = subprocess.run([sys.executable, "-c", ALONE], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, said, complained)

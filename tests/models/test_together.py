@@ -129,6 +129,13 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def test_what_all_fail_by_is_told_once(tmp_path: Path) -> None:
+    both = start_two(tmp_path, BY_TORCHRUN, "--competition", "nowhere")
+    told = [ended(each) for each in both]
+    assert [each.returncode for each in both] == [2, 2], told
+    assert [text.count("error: ") for text in told] == [1, 0], told
+
+
 @pytest.mark.slow
 def test_a_fold_that_is_held_by_another_command_ends_all(stopped: Path) -> None:
     (fold,) = stopped.glob("runs/digits/*/fold0")
