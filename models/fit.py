@@ -104,8 +104,9 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
     waiting = DistributedDataParallelKwargs(find_unused_parameters=optim.head_first > 0)  # for the rest to join in
     accelerator.ddp_handler = waiting  # type: ignore[assignment]
     network, optimizer = accelerator.prepare(network, optimizer)
+    uncompiled = network
     if config.machine.compile:
-        network = compiled(network, device, graphs=config.data.start_share == 1 and optim.accumulate == portions.count == 1)
+        network = compiled(uncompiled, device, graphs=config.data.start_share == 1 and optim.accumulate == portions.count == 1)
 
     epochs, steps = int(optim.epochs), batches.steps
     schedule = SCHEDULES[optim.schedule]
@@ -159,6 +160,14 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
                     backward(batch, of, True)
         return cost
 
+    def begin_again() -> None:
+        """Before a batch is learnt again, in parts: their gradients are added up, which CUDA graphs do not bear."""
+        nonlocal network
+        optimizer.zero_grad()
+        if config.machine.compile:
+            torch.compiler.reset()  # the graphs' memory is needed
+            network = compiled(uncompiled, device, graphs=False)
+
     def kept() -> nn.Module:
         return ema.module if ema else swa.module if swa and swa.n_averaged > 0 else bare
 
@@ -197,7 +206,7 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
                 last = min(first + optim.accumulate, steps)
                 moves = step + 1 == last
                 shown = [*(shown if step > first else []), (x, *columns, y)]
-                cost = portions.fitting(len(y), partial(learn, step, shown, last - first), optimizer.zero_grad)
+                cost = portions.fitting(len(y), partial(learn, step, shown, last - first), begin_again)
                 total += accelerator.reduce(cost, "mean")  # type: ignore[operator]
                 if moves:
                     if optim.clip_norm:

@@ -1,16 +1,23 @@
 """Mixed precision, memory and resuming on a CUDA device: `pytest -m gpu`."""
 
 import csv
+import itertools
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from models.columns import beside
 from models.device import accelerator_for, amp_of, device_of
 from models.fit import fit
+from models.heads import Head
 from models.infer import predict
 from models.job import Fitted, FoldJob, Stopped
+from models.parts import Parts, parts_of
 from tests.models.examples import job_of
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -76,6 +83,43 @@ def test_a_stopped_fold_goes_on(tmp_path: Path, amp: str) -> None:
     parts, others = fitted(tmp_path / "parts", amp)
     assert losses(others) == pytest.approx(losses(its), rel=0.1)
     assert parts.score == pytest.approx(whole.score, abs=0.03)
+
+
+def test_a_compiled_network_learns_on_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its CUDA graphs would overwrite the gradients that parts add up to."""
+    from models import fit as loop
+
+    begun = itertools.count()
+
+    def short(*given: Any) -> Parts:
+        parts = parts_of(*given)
+
+        def cost(outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            if next(begun) > 8 and len(y) > 4:  # its graphs are there by then
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return parts.cost(outputs, y)
+
+        return replace(parts, cost=cost)
+
+    monkeypatch.setattr(loop, "parts_of", short)
+    job = job_of(tmp_path / "fold0", rows=480, held=96, optim={"epochs": 8}, machine={"device": "cuda", "workers": 0, "compile": True})
+    assert fit(job, accelerator_for(job.config.machine)).score > 0.8
+    assert json.loads((tmp_path / "memory.json").read_text()).popitem()[1] == 4
+
+
+def test_what_a_step_looks_up_does_not_make_the_device_wait(tmp_path: Path) -> None:
+    cuda = torch.device("cuda")
+    parts = parts_of(job_of(tmp_path), cuda, seed=0)
+    look_up, head = beside(np.ones((96, 4), np.float32), cuda), Head("identity", (1.0, 2.0), (3.0, 4.0))
+    rows, raw = torch.arange(8).pin_memory(), torch.zeros(8, 2, device=cuda)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        parts.truth_of(rows)
+        look_up(rows)
+        head.table(raw)
+        parts.head.table(raw)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_the_device_predicts_as_the_cpu_does(tmp_path: Path) -> None:

@@ -86,6 +86,38 @@ def test_a_batch_that_does_not_fit_is_learnt_from_in_parts(case: str, tmp_path: 
     assert len([images for images in refused if images == batch]) <= 2, "an epoch later it is known"
 
 
+class Graphed(nn.Module):
+    """What CUDA graphs would be on a CPU: as torch/_inductor/cudagraph_trees.py has it, they refuse to add to a gradient that is theirs."""
+
+    def __init__(self, network: nn.Module, graphs: bool) -> None:
+        super().__init__()
+        self.network, self.graphs = network, graphs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.graphs and any(weight.grad is not None for weight in self.parameters()):
+            raise RuntimeError("accessing gradient tensor output of CUDAGraphs that has been overwritten")
+        return self.network(x)
+
+
+def test_a_compiled_network_learns_in_parts_without_cuda_graphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def compiled(network: nn.Module, device: torch.device, graphs: bool = True) -> nn.Module:
+        asked.append(graphs)
+        return Graphed(network, graphs)
+
+    whole, short = (
+        job_of(tmp_path / name / "fold0", **ALIKE, optim=SGD, machine={"compile": name == "short"}) for name in ("whole", "short")
+    )
+    run(whole)
+    monkeypatch.setattr("models.fit.compiled", compiled)
+    with holding(5):
+        run(short)
+    assert asked == [True, False, False]
+    for name, value in weights(whole).items():
+        torch.testing.assert_close(weights(short)[name], value, rtol=1e-3, atol=1e-5)
+
+
 def test_it_is_remembered_by_the_next_fold_and_by_who_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Batch norms see the parts: the numbers are then those of a fold that has had parts from its beginning, bit for bit."""
     first = job_of(tmp_path / "run" / "fold0")
