@@ -74,4 +74,4 @@ def beside(numbers: np.ndarray | None, device: torch.device) -> Callable[[torch.
     if numbers is None:
         return lambda rows: ()
     table = torch.from_numpy(numbers).to(device)
-    return lambda rows: (table[rows.to(device)],)
+    return lambda rows: (table[rows.to(device, non_blocking=True)],)

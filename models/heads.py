@@ -38,7 +38,11 @@ class Head:
     def table(self, logits: torch.Tensor) -> torch.Tensor:
         """float32 N x K from N x L, in the units of the truth."""
         values = LINKS[self.link].function(logits.float())
-        return values * values.new_tensor(self.spread) + values.new_tensor(self.shift)
+        if len(self.shift) == 1:
+            return values * self.spread[0] + self.shift[0]
+        # a value by itself: to bring a tensor of them makes a GPU wait
+        units = zip(values.unbind(dim=1), self.spread, self.shift, strict=True)
+        return torch.stack([column * spread + shift for column, spread, shift in units], dim=1)
 
     def scaled(self, truth: np.ndarray) -> np.ndarray:
         """float32 N x K of truth in the units of the link: what a loss compares its outputs with."""

@@ -73,7 +73,7 @@ def parts_of(job: FoldJob, device: torch.device, seed: int, share: tuple[int, in
         normalise=normalise,
         mix=mixing(config.augment, task),
         cost=lambda outputs, y: loss.function(outputs, y, weights),
-        truth_of=lambda rows: smooth(truth[rows.to(device)], optim.label_smoothing, task),
+        truth_of=lambda rows: smooth(truth[rows.to(device, non_blocking=True)], optim.label_smoothing, task),
         columns_of=beside(job.numbers, device),
     )
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from competition.task import KINDS, Kind, Task
 from models.heads import LINKS, Head, cumulative_log_probs, head_for
@@ -81,3 +82,24 @@ def test_a_sigmoid_keeps_numbers_within_those_of_training() -> None:
 
 def test_a_number_that_never_changes_is_no_division_by_nothing() -> None:
     assert head_for("identity", TASKS["regression"], np.full((4, 1), 7, np.float32)) == Head("identity", (7.0,), (1.0,))
+
+
+class Brought(TorchDispatchMode):
+    """Counts tensors that are made of numbers of Python."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten.lift_fresh.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("units", [((0.0,), (1.0,)), ((7.3,), (0.1,)), ((1.0, -2.0), (0.3, 1e-3))])
+def test_units_are_given_without_bringing_a_tensor_to_the_device(units: tuple[tuple[float, ...], tuple[float, ...]]) -> None:
+    """Each would make a GPU wait, at every look."""
+    shift, spread = units
+    raw = torch.randn(9, len(shift), generator=torch.Generator().manual_seed(0))
+    with Brought() as brought:
+        table = Head("identity", shift, spread).table(raw)
+    assert brought.count == 0
+    assert table.equal(raw * torch.tensor(spread) + torch.tensor(shift))
