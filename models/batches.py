@@ -8,6 +8,8 @@ Legend: N batch, S side in px, C channels.
 
 import signal
 from collections.abc import Callable, Iterator
+from mmap import mmap
+from typing import Any
 
 import albumentations as A
 import cv2
@@ -31,7 +33,27 @@ def seed_of(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1)[0] >> 1)
 
 
-class Joined:
+class OfFiles:
+    """Pickled with the names of its memory maps, not with what is in them: where workers are spawned (macOS, Windows), each opens them
+    anew."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: _File(value) if _is_whole_file(value) else value for name, value in vars(self).items()}
+
+
+class _File:
+    def __init__(self, mapped: np.memmap) -> None:
+        self.path = str(mapped.filename)
+
+    def __reduce__(self) -> tuple[Callable[..., np.memmap], tuple[str, str]]:
+        return np.lib.format.open_memmap, (self.path, "r")
+
+
+def _is_whole_file(value: object) -> bool:
+    return isinstance(value, np.memmap) and isinstance(value.base, mmap)  # a part's base is the whole
+
+
+class Joined(OfFiles):
     """Two pixel caches (uint8 N x S x S x C and P x S x S x C) as one of N + P rows, without a copy in memory."""
 
     def __init__(self, first: Pixels | np.ndarray, second: Pixels | np.ndarray) -> None:
@@ -45,7 +67,7 @@ class Joined:
         return taken
 
 
-class TrainBatches(Dataset):
+class TrainBatches(OfFiles, Dataset):
     """Batch number (epoch, step, whether it is a calm one) -> (uint8 N x S x S x C, the rows it shows)."""
 
     def __init__(

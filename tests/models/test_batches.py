@@ -1,3 +1,6 @@
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,7 @@ from competition.processes import cores
 from competition.task import Kind, Task
 from models.augment import STRENGTHS, pipeline
 from models.backbones import InputSpec, input_spec
-from models.batches import Normalise, TrainBatches, chances_of, in_order, seed_of
+from models.batches import Joined, Normalise, TrainBatches, chances_of, in_order, seed_of
 from models.errors import ModelError
 
 ONE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
@@ -63,6 +66,18 @@ class Asking:
 def test_a_worker_decodes_on_one_core() -> None:
     made = TrainBatches(Asking(), np.arange(16), pipeline("none", 8, "none"), 4, seed=0)
     assert {int(images.max()) for images, _ in stream(made, workers=2)} == {1}
+
+
+def test_a_spawned_worker_opens_the_cache_by_its_name(tmp_path: Path) -> None:
+    """On macOS and Windows batches are pickled for each worker: a cache of gigabytes would be read and sent whole."""
+    pictures = np.random.default_rng(0).integers(0, 256, (1000, 16, 16, 3), dtype=np.uint8)
+    np.save(tmp_path / "cache.npy", pictures)
+    cache = np.lib.format.open_memmap(tmp_path / "cache.npy", mode="r")
+    for pixels, kept in ((cache, 0), (Joined(cache, cache), 0), (cache[:400], 400), (pictures, 1000)):
+        made = TrainBatches(pixels, np.arange(300), pipeline("light", 16, "none"), 8, seed=3)
+        sent = pickle.dumps(made)
+        assert 0 <= len(sent) - kept * ONE.nbytes < 20_000
+        assert same(stream(made, epochs=1), stream(pickle.loads(sent), epochs=1))  # noqa: S301 (its own)
 
 
 @pytest.mark.parametrize(("epoch", "step"), [(0, 0), (0, 2), (1, 0), (1, 3), (2, 0)])
