@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 import pytest
 import torch
 from torch import nn
@@ -91,7 +93,24 @@ def test_what_cannot_be_traced_or_has_nothing_to_fold_stays_itself(network: nn.M
     assert folded(settled(network), (images(2),)) is network
 
 
-def test_other_numbers_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+class Watching(nn.Conv2d):
+    seen: ClassVar[set[bool]] = set()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen.add(torch.backends.cudnn.allow_tf32)
+        return super().forward(x)
+
+
+def test_both_are_compared_in_full_precision() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    network = settled(nn.Sequential(Watching(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten()))
+    assert norms(folded(network, (images(2),))) == 0
+    assert Watching.seen == {False}
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
+def test_other_numbers_are_not_taken(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     network = settled(build("small/resnet9-8", 3, input_spec("small/resnet9-8", 32)))
     monkeypatch.setattr("models.folding.fuse_conv_bn_eval", lambda conv, norm: conv)
     assert folded(network, (images(2),)) is network
+    assert "batch norms are not folded, since the network gives other numbers then (off by" in capsys.readouterr().out
