@@ -103,6 +103,8 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
     freezing.train(1)  # of several processes, each looks here at what will learn
     waiting = DistributedDataParallelKwargs(find_unused_parameters=optim.head_first > 0)  # for the rest to join in
     accelerator.ddp_handler = waiting  # type: ignore[assignment]
+    if accelerator.scaler:  # its scale is the last fold's
+        accelerator.scaler = torch.amp.GradScaler(device.type)
     network, optimizer = accelerator.prepare(network, optimizer)
     uncompiled = network
     if config.machine.compile:

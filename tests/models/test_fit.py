@@ -556,3 +556,12 @@ def test_a_compiled_network_learns_the_same(tmp_path: Path) -> None:
     np.testing.assert_allclose(plain.probs, compiled.probs, atol=1e-3)
     for one, other in zip(*(history(job) for job in jobs), strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-2)
+
+
+def test_a_fold_begins_with_a_scale_of_its_own(tmp_path: Path) -> None:
+    """All folds of a command have one Accelerator: in fp16 a fold's numbers depended on those trained before it."""
+    job = job_of(tmp_path)
+    accelerator = accelerator_for(job.config.machine)
+    accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    fit(job, accelerator)
+    assert accelerator.scaler.get_scale() == torch.amp.GradScaler("cpu").get_scale()
