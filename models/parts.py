@@ -20,7 +20,8 @@ from models.job import FoldJob
 from models.losses import class_weights, loss_for, smooth
 from models.mixing import Mix, mixing
 
-LOOKED_AT = 2048  # images
+LOOKED_AT = 2048  # images, of up to LOOKED_AT_PX; of larger ones as many as have no more pixels
+LOOKED_AT_PX = 32
 
 
 @runtime_checkable
@@ -64,7 +65,8 @@ def parts_of(job: FoldJob, device: torch.device, seed: int, share: tuple[int, in
     weights = class_weights(optim.class_weights, job.taught[job.train_rows], task)
     weights = None if weights is None else weights.to(device)
     if config.model.weights == "none" and isinstance(network, Adapting):
-        few = np.random.default_rng(seed).permutation(job.train_rows[job.train_rows < len(job.pixels)])[:LOOKED_AT]
+        most = min(LOOKED_AT, max(1, LOOKED_AT * LOOKED_AT_PX**2 // spec.size_px**2))
+        few = np.random.default_rng(seed).permutation(job.train_rows[job.train_rows < len(job.pixels)])[:most]
         network.adapt(normalise(torch.from_numpy(np.asarray(job.pixels[np.sort(few)]))))
     return Parts(
         network=network,

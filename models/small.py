@@ -87,9 +87,10 @@ class AirBench(nn.Module):
     @torch.no_grad()
     def adapt(self, images: torch.Tensor) -> None:
         """Sets the first layer by patches of these images (N x C x H x W): along what varies in them, both ways, each of variance 1."""
+        images = images.cpu()  # not every device has numbers of 64 bits
         patches = nn.functional.unfold(images, PATCH_PX).transpose(1, 2).flatten(0, 1).double()
         variances, directions = torch.linalg.eigh(torch.cov(patches.T))
-        whitened = (directions / (variances + WHITEN_FLOOR).sqrt()).T.to(self.whitening.weight.dtype).view_as(self.whitening.weight[::2])
+        whitened = (directions / (variances + WHITEN_FLOOR).sqrt()).T.to(self.whitening.weight).view_as(self.whitening.weight[::2])
         self.whitening.weight.copy_(torch.cat([whitened, -whitened]))
 
 

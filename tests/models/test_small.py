@@ -1,5 +1,7 @@
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -56,6 +58,16 @@ def test_a_fold_shows_it_training_images_alone(tmp_path: Path) -> None:
     job.pixels[:].setflags(write=True)
     job.pixels[job.held_rows] = 0  # type: ignore[index]
     assert first(0).equal(first(1))
+
+
+@pytest.mark.parametrize(("size_px", "shown"), [(16, 2048), (32, 2048), (64, 512), (128, 128)])
+def test_of_large_images_it_is_shown_fewer(size_px: int, shown: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """2,048 of 128 px took 6 GiB, in each of the folds side by side."""
+    seen: list[int] = []
+    monkeypatch.setattr(AirBench, "adapt", lambda self, images: seen.append(len(images)))
+    job = job_of(tmp_path, model={"backbone": "small/airbench-16"}, data={"size_px": size_px})
+    parts_of(replace(job, train_rows=np.arange(3000) % 96), CPU, 0)
+    assert seen == [shown]
 
 
 @pytest.mark.parametrize("name", SMALL)
