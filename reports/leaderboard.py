@@ -35,6 +35,7 @@ def write_leaderboard(competition: str, runs: Path, output: Path | None = None) 
     rows = ledger[ledger["competition"] == name]
     metric = str(rows["metric"].iloc[-1])
     sign = -1 if metric in METRICS and METRICS[metric].greater_is_better else 1
+    others = rows[rows["metric"] != metric]
     rows = rows[rows["metric"] == metric].assign(order=lambda table: sign * _number(table["pooled"])).sort_values("order", kind="stable")
     submitted = submissions(runs / name)
     sections = {
@@ -43,7 +44,9 @@ def write_leaderboard(competition: str, runs: Path, output: Path | None = None) 
         "How alike runs are": alike(_tables(rows["run"].tolist()[:MOST_RUNS], runs / name)),
     }
     path = output or runs / name / "leaderboard.html"
-    lead = f"{len(rows):,} runs by their out-of-fold {metric}, the best first"
+    lead = f"{_count(rows)}, by out-of-fold {metric}, the best first"
+    if len(others):
+        lead += f"; {_count(others)} scored by {examples(sorted(set(others['metric'])))} {'is' if len(others) == 1 else 'are'} not shown"
     write_page(path, f"{name}: runs", lead, [Section(anchored(title), title, blocks) for title, blocks in sections.items() if blocks])
     return path
 
@@ -64,6 +67,10 @@ def submissions(directory: Path) -> list[dict[str, Any]]:
                 raise ReportError(f"{path}: {examples(wrong)} should be numbers, without quotes")
             found.append({**facts, "file": path.with_suffix(".csv").name})
     return found
+
+
+def _count(runs: pd.DataFrame) -> str:
+    return f"{len(runs):,} run{'s' * (len(runs) != 1)}"
 
 
 def weights_mb(directory: Path) -> float:
@@ -114,7 +121,7 @@ def _intervals(rows: pd.DataFrame, metric: str) -> Drawing:
     return draw(
         "intervals",
         "Pooled scores with their 95 % intervals",
-        f"{metric} of {len(first)} runs, the best is {best}",
+        f"{metric} of {_count(first)}, the best is {best}",
         plot,
         (5.2, 1.4 + 0.24 * len(first)),
     )

@@ -1,6 +1,8 @@
 """The page that compares runs, and the leaderboard of a competition."""
 
 import json
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,14 @@ def test_the_leaderboard_has_all_runs_and_what_was_submitted(tmp_path: Path) -> 
     assert told_of[good.name]["folds"] == "2 of 3"
     assert [row[4] for row in page.tables["Submissions, the newest first"][1:]] == ["not submitted", "0.71000", "0.61000"]
     assert page.tables["Correlation of out-of-fold predictions"][2][1] == "1.0000"
+
+
+def test_runs_of_another_metric_are_counted(tmp_path: Path) -> None:
+    contest = made_competition("binary")
+    made_run(tmp_path / "runs", contest, "one")
+    made_run(tmp_path / "runs", replace(contest, metric="accuracy"), "other")
+    page = write_leaderboard("", tmp_path / "runs").read_text(encoding="utf-8")
+    assert f"1 run, by out-of-fold accuracy, the best first; 1 run scored by '{contest.metric}' is not shown" in unescape(page)
 
 
 def test_an_unknown_competition_names_the_nearest(tmp_path: Path) -> None:
