@@ -59,8 +59,8 @@ def scores(of: Annotated[str, tyro.conf.Positional] = "", runs: Path = Path("run
         lines = [
             [
                 row["run"],
-                f"{row['pooled']} [{row['low']}, {row['high']}]" if row["pooled"] else "undefined",
-                f"{row['mean'] or '-'} ± {row['std'] or '-'}",
+                f"{_short(row['pooled'])} [{_short(row['low'])}, {_short(row['high'])}]" if row["pooled"] else "undefined",
+                f"{_short(row['mean'])} ± {_short(row['std'])}",
                 f"{row['folds_done']} of {row['folds']}",
                 row["seconds"],
                 row["weights"],
@@ -75,6 +75,14 @@ def scores(of: Annotated[str, tyro.conf.Positional] = "", runs: Path = Path("run
             right=(1, 4),
         )
     return 0
+
+
+def _short(number: str) -> str:
+    """With six digits; as it is where somebody wrote what is no number."""
+    try:
+        return f"{float(number):.6g}" if number else "-"
+    except ValueError:
+        return number
 
 
 def _scores_of_run(directory: Path) -> int:

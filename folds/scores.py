@@ -241,12 +241,13 @@ def record(runs: Path, row: dict[str, object]) -> None:
     with FileLock(runs / ".ledger.lock"):
         ledger = read_ledger(runs)
         same = (ledger["run"] == row["run"]) & (ledger["competition"] == row["competition"])
-        rows = [*ledger[~same].to_dict("records"), {name: _written(row[name]) for name in COLUMNS}]
-        write_text(runs / LEDGER, pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
+        older = next(iter(ledger[same].to_dict("records")), {})  # a column that the user added stays as it is
+        rows = [*ledger[~same].to_dict("records"), {**older, **{name: _written(row[name]) for name in COLUMNS}}]
+        write_text(runs / LEDGER, pd.DataFrame(rows, columns=ledger.columns).to_csv(index=False, lineterminator="\n"))
 
 
 def read_ledger(runs: Path) -> pd.DataFrame:
-    """The ledger as text; no rows where there is none.
+    """The ledger as text, COLUMNS and then those that the user added; no rows where there is none.
 
     Raises: FoldError where it is damaged.
     """
@@ -255,10 +256,11 @@ def read_ledger(runs: Path) -> pd.DataFrame:
         return pd.DataFrame(columns=COLUMNS)
     remedy = "mend it, or move it away: `python train.py --recipe RUN/config.toml --fold all` writes a run's row anew"
     needed: dict[str, type] = dict.fromkeys(("run", "competition", "metric", "pooled"), str)
-    return read_rows(path, needed, remedy).reindex(columns=COLUMNS, fill_value="")
+    ledger = read_rows(path, needed, remedy)
+    return ledger.reindex(columns=[*COLUMNS, *ledger.columns.difference(COLUMNS, sort=False)], fill_value="")
 
 
 def _written(value: object) -> str:
     if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.6g}"
+        return "" if np.isnan(value) else f"{value:.10g}"
     return str(value)

@@ -141,7 +141,7 @@ def test_no_ledger_has_no_rows(tmp_path: Path) -> None:
 def test_text_and_numbers_in_the_ledger_stay_as_they_are(tmp_path: Path) -> None:
     record(tmp_path, ROW | {"run": 'a,b "c" é\n', "pooled": 0.123456789, "mean": np.float64(1e-12), "std": float("nan"), "git": "0012e3"})
     (row,) = read_ledger(tmp_path).to_dict("records")
-    assert (row["run"], row["pooled"], row["mean"], row["std"], row["git"]) == ('a,b "c" é\n', "0.123457", "1e-12", "", "0012e3")
+    assert (row["run"], row["pooled"], row["mean"], row["std"], row["git"]) == ('a,b "c" é\n', "0.123456789", "1e-12", "", "0012e3")
 
 
 def test_runs_of_one_name_in_two_competitions_have_a_row_each(tmp_path: Path) -> None:
@@ -149,6 +149,21 @@ def test_runs_of_one_name_in_two_competitions_have_a_row_each(tmp_path: Path) ->
     record(tmp_path, ROW | {"competition": "d"})
     record(tmp_path, ROW | {"metric": "new"})
     assert sorted(zip(read_ledger(tmp_path)["competition"], read_ledger(tmp_path)["metric"], strict=True)) == [("c", "new"), ("d", "x")]
+
+
+def test_a_column_that_the_user_added_to_the_ledger_stays(tmp_path: Path) -> None:
+    for run in "ab":
+        record(tmp_path, ROW | {"run": run})
+    read_ledger(tmp_path).assign(note=["wide", "narrow"]).to_csv(tmp_path / "ledger.csv", index=False)
+    for run in "ac":
+        record(tmp_path, ROW | {"run": run, "pooled": 123456.789})
+    ledger = read_ledger(tmp_path)
+    assert list(ledger.columns) == [*COLUMNS, "note"]
+    assert ledger[["run", "pooled", "note"]].to_numpy().tolist() == [
+        ["b", "x", "narrow"],
+        ["a", "123456.789", "wide"],
+        ["c", "123456.789", ""],
+    ]
 
 
 WRITER = """

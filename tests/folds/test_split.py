@@ -99,6 +99,8 @@ def test_the_folds_stay_what_they_were() -> None:
     """Runs made before are continued and blended by these folds."""
     assert "".join(map(str, cut("multiclass", 30, config_of("stratified", 3)))) == "021202221110112010021200122001"
     assert "".join(map(str, cut("multiclass", 30, config_of("plain", 3)))) == "212102000102111212000121022120"
+    assert "".join(map(str, cut("multilabel", 30, config_of("iterative", 3)))) == "221000110210222112101002012021"
+    assert "".join(map(str, cut("multilabel", 30, config_of("stratified_group", 3)))) == "221100221100220111110222012001"
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
