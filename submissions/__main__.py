@@ -139,7 +139,7 @@ def show_submissions(competition: Source = "", refresh: bool = True, plot: Path 
     from competition.kaggle_failures import answer, reset
     from competition.load import load
     from competition.settings import competition_config
-    from submissions.log import log_path, merged, read_log, record
+    from submissions.log import log_path, read_log, refreshed
     from submissions.log_show import show_log
     from submissions.send import PATIENCE
 
@@ -150,7 +150,7 @@ def show_submissions(competition: Source = "", refresh: bool = True, plot: Path 
         warn()
         try:
             seen = answer(ask("look", PATIENCE.call, competition=contest.name, pages=50), contest.name)
-            rows, limits = record(log, merged(rows, seen["submissions"])), seen["limits"]
+            rows, limits = refreshed(log, seen["submissions"]), seen["limits"]
         except CompetitionError as error:
             unasked = error
     if not rows and unasked is None:

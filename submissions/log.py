@@ -5,7 +5,7 @@ JSON beside its CSV too.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -59,10 +59,19 @@ def read_log(path: Path) -> list[Submission]:
 
 def record(path: Path, news: Iterable[Submission]) -> list[Submission]:
     """The log with the news in it, on disk too; and beside each CSV what it scored."""
+    return _renewed(path, lambda rows: news)
+
+
+def refreshed(path: Path, at_kaggle: Iterable[dict[str, Any]]) -> list[Submission]:
+    """The log with what Kaggle's list says, on disk too. What another process recorded while Kaggle was asked is known by then."""
+    return _renewed(path, lambda rows: merged(rows, at_kaggle))
+
+
+def _renewed(path: Path, news_of: Callable[[Sequence[Submission]], Iterable[Submission]]) -> list[Submission]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         rows = read_log(path)
-        for new in news:
+        for new in news_of(rows):
             rows = [row for row in rows if not _same(row, new)] + [new]
             if new.file:
                 note_beside(Path(new.file), new.id, ref=new.ref, status=new.status, public=new.public, private=new.private)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from submissions.format import submission_frame
-from submissions.log import STATUS, Submission, agreement, found, merged, read_log, record
+from submissions.log import STATUS, Submission, agreement, found, merged, read_log, record, refreshed
 from submissions.log_show import show_log
 from submissions.message import words_of
 from submissions.origin import facts_of
@@ -74,6 +74,17 @@ def test_what_kaggle_lists_is_matched_by_number_or_file() -> None:
     ]
     assert news[2].runs == ("x", "y")
     assert merged(news, listed) == []
+
+
+def test_what_was_recorded_while_kaggle_was_asked_stays(tmp_path: Path) -> None:
+    log = tmp_path / "submissions.jsonl"
+    sent = Submission(
+        "1a2b3c4d5e", 7, "pending", "2026-11-04", 0.912345678, runs=("a", "b"), views=("identity",), file=str(tmp_path / "s.csv")
+    )
+    record(log, [sent])
+    (row,) = refreshed(log, [at_kaggle(7, "cv=0.91235 run=a+b file=1a2b3c4d5e")])
+    assert (row.public, row.cv, row.views, row.file) == (0.9, 0.912345678, ("identity",), sent.file)
+    assert refreshed(log, []) == [row] == read_log(log)
 
 
 def test_a_file_is_found_by_its_id_alone() -> None:
