@@ -5,6 +5,7 @@ DIRECTORY/dataset/   flat, as Kaggle's client leaves folders out: files of the r
 DIRECTORY/kernel/    predict_offline.py or .ipynb, kernel-metadata.json
 """
 
+import hashlib
 import json
 import re
 import shutil
@@ -31,6 +32,7 @@ SOURCE_MARK = '"@competition@"'
 RUN_FILES = ("config.toml", "environment.json", "folds.csv")
 MODEL_FILES = ("model.safetensors", "model.json", "oof.parquet", "done.json", "history.csv")
 MOST_NAME, FEWEST_NAME = 50, 6  # characters of a dataset's name at Kaggle
+HEX = 6  # digits by which runs are told apart
 NOBODY = "INSERT-YOUR-NAME"
 
 
@@ -113,9 +115,17 @@ def pack(runs: Sequence[Run], contest: Competition, directory: Path, how: Packin
 
 
 def package_name(competition: str, runs: Sequence[str]) -> str:
-    """What dataset and notebook are called at Kaggle: letters, digits and hyphens, 6 to 50 of them."""
-    name = re.sub(r"[^a-z0-9]+", "-", f"{competition} {' '.join(runs)}".lower()).strip("-")
-    return name[:MOST_NAME].strip("-").ljust(FEWEST_NAME, "0")
+    """What dataset and notebook are called at Kaggle: letters, digits and hyphens, 6 to 50 of them. A long name is cut before the hex by
+    which a run is known, or that of several, so that no two are called the same."""
+    name = _plain(f"{competition} {' '.join(runs)}")
+    if len(name) > MOST_NAME:
+        end = runs[0].rpartition("-")[2] if len(runs) == 1 else hashlib.sha256(" ".join(runs).encode()).hexdigest()
+        name = _plain(f"{name[: MOST_NAME - HEX - 1]} {end[:HEX]}")
+    return name.ljust(FEWEST_NAME, "0")
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def files_of(run: Run) -> list[Path]:

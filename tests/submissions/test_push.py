@@ -122,3 +122,8 @@ def test_names_fit_what_kaggle_allows() -> None:
     assert package_name("a", ["b"]) == "a-b000"
     assert package_name("Leaf_Diseases", ["base-1a2b3c"]) == "leaf-diseases-base-1a2b3c"
     assert 6 <= len(package_name("x" * 60, ["y"])) <= 50
+    long = "ranzcr-clip-catheter-line-classification"
+    assert package_name(long, ["baseline-1a2b3c"]) == f"{long}-ba-1a2b3c"
+    several = {package_name(long, [f"run-{number:06x}" for number in range(count)]) for count in range(1, 9)}
+    assert len(several) == 8
+    assert max(map(len, several)) <= 50
