@@ -135,7 +135,8 @@ class AugmentConfig(Section):
     strength: Literal["auto", "none", "light", "medium", "heavy"] = "auto"
     """A named Albumentations pipeline; auto: by --optim.effort (light, medium, heavy), light for images up to 16 px."""
     symmetry: Literal["auto", "none", "horizontal", "all"] = "auto"
-    """Which mirrorings leave an image a likely one; auto: measured on the training images. `all` is the eight flips and turns."""
+    """Which mirrorings leave an image a likely one; auto: measured on the training images. `all` is the eight flips and turns.
+    With strength none nothing is mirrored, neither in training nor in the views of predicting."""
     extra: tuple[str, ...] = ()
     """Further Albumentations steps, as one writes them: "GaussNoise(std_range=(0.02, 0.1), p=0.3)"."""
     mixup: Annotated[float, Field(ge=0)] = 0.0

@@ -41,6 +41,14 @@ def symmetry_of(pixels: Pixels, classes: np.ndarray, directory: Path) -> Reason:
     return reason
 
 
+def used_symmetry(symmetry: str, strength: str, method: str = "train") -> str:
+    """The symmetry by whose mirrorings images really are shown to a network: none where it is trained without augmentation.
+
+    A probe looks at mirrored images whatever the strength.
+    """
+    return "none" if strength == "none" and method == "train" else symmetry
+
+
 def _kept(path: Path) -> Reason | None:
     """What was measured before; None where nothing was, or the file says something else."""
     try:

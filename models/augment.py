@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from competition.errors import choose
+from competition.symmetry import used_symmetry
 from models.errors import ModelError
 
 Steps = list[Any]
@@ -28,7 +29,7 @@ def pipeline(strength: str, size_px: int, symmetry: str, extra: tuple[str, ...] 
     """
     choose("augmentation", strength, STRENGTHS)
     choose("symmetry", symmetry, SYMMETRIES)
-    mirrorings = SYMMETRIES[symmetry]() if strength != "none" else []
+    mirrorings = SYMMETRIES[used_symmetry(symmetry, strength)]()
     further = [parse_step(text) for text in extra]
     for text, step in zip(extra, further, strict=True):
         _try(text, step, size_px, channels)

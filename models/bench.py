@@ -21,6 +21,7 @@ from competition.cache import pixels
 from competition.config import Config
 from competition.console import hushed
 from competition.contest import Competition
+from competition.symmetry import used_symmetry
 from models.batches import seed_of
 from models.device import TORCH_TYPE, accelerator_for, compiled, threads_of
 from models.engines import ready
@@ -65,7 +66,7 @@ def bench(config: Config, contest: Competition, seconds: float) -> tuple[Config,
         steps, loops = in_turn(job, parts, accelerator, seconds)
         own = statistics.median(steps)
         share = statistics.median(loop / step for loop, step in zip(loops, steps, strict=True))
-        decoded, views = contest.train.head(DECODED), VIEW_SETS[VIEWS_OF_SYMMETRY[config.augment.symmetry]]
+        decoded, views = contest.train.head(DECODED), _views_of(config)
         began = time.perf_counter()
         pixels(contest.images, decoded, spec.size_px, spec.channels, spec.interpolation, Path(place), fit=spec.fit)
         decoding = len(decoded) / (time.perf_counter() - began)
@@ -81,6 +82,11 @@ def bench(config: Config, contest: Competition, seconds: float) -> tuple[Config,
         ),
         Rate("predict", predicting, predicting / own, f"a look; an image has {FOLDS} folds x {len(views)} views of them"),
     ]
+
+
+def _views_of(config: Config) -> tuple[str, ...]:
+    """Those that predict.py takes of its own accord."""
+    return VIEW_SETS[VIEWS_OF_SYMMETRY[used_symmetry(config.augment.symmetry, config.augment.strength)]]
 
 
 def peak_gib() -> float:

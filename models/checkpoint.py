@@ -15,6 +15,7 @@ from torch import nn
 
 from competition.atomic import replacing, write_json
 from competition.errors import InputError
+from competition.symmetry import used_symmetry
 from competition.task import Task
 from models.backbones import InputSpec, build
 from models.columns import Column, width_of
@@ -69,7 +70,9 @@ def load(directory: Path) -> tuple[nn.Module, Checkpoint]:
         spec = InputSpec(**{**facts["spec"], "mean": tuple(facts["spec"]["mean"]), "std": tuple(facts["spec"]["std"])})
         head = Head(facts["head"]["link"], tuple(facts["head"]["shift"]), tuple(facts["head"]["spread"]))
         columns = tuple(Column(**{**column, "values": tuple(column["values"])}) for column in facts.get("columns", []))
-        checkpoint = Checkpoint(**{**facts, "task": task, "spec": spec, "head": head, "columns": columns})
+        trained = {"method": "train", "strength": "auto", **facts["config"].get("optim", {}), **facts["config"].get("augment", {})}
+        symmetry = used_symmetry(facts["symmetry"], trained["strength"], trained["method"])  # earlier versions wrote what was asked for
+        checkpoint = Checkpoint(**{**facts, "task": task, "spec": spec, "head": head, "columns": columns, "symmetry": symmetry})
         model = {"pool": "native", "column_units": 0, **checkpoint.config.get("model", {})}
         beside = {"numbers": width_of(columns), "units": model["column_units"]}
         network = build(checkpoint.backbone, head.outputs(task), spec, pool=model["pool"], **beside)

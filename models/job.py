@@ -16,6 +16,7 @@ from torch import nn
 from competition.cache import Pixels
 from competition.config import Config
 from competition.contest import Competition
+from competition.symmetry import used_symmetry
 from competition.tabular import Tabular, chosen
 from competition.task import Task
 from models import checkpoint
@@ -106,13 +107,14 @@ def table_loss(task: Task, head: Head, truth: np.ndarray, probs: np.ndarray) -> 
 
 def save_checkpoint(job: FoldJob, network: nn.Module, head: Head, weights_kept: str) -> None:
     """Writes model.safetensors and model.json into the job's directory."""
+    augment = job.config.augment
     described = checkpoint.Checkpoint(
         backbone=job.config.model.backbone,
         task=job.task,
         spec=job.spec,
         head=head,
         weights_kept=weights_kept,
-        symmetry=job.config.augment.symmetry,
+        symmetry=used_symmetry(augment.symmetry, augment.strength, job.config.optim.method),
         config=job.config.model_dump(mode="json", exclude={"machine"}),
         versions={name: version(name) for name in VERSIONS},
         columns=job.columns,

@@ -15,7 +15,7 @@ from competition.errors import examples
 from competition.metrics import check_metric
 from competition.processes import PROCESSES
 from competition.settings import read_recipe, validated
-from competition.symmetry import symmetry_of
+from competition.symmetry import symmetry_of, used_symmetry
 from competition.tabular import chosen
 from models.augment import pipeline
 from models.backbones import InputSpec, build, check_weights, has_batch_norm, input_spec, only_px, split_name, why_no_pretrained
@@ -260,7 +260,7 @@ def _method_line(config: Config) -> list[str]:
         "training",
         f"{optim.epochs} epochs, batch {optim.batch}, {optim.optimizer}, lr {optim.lr}, {optim.schedule}; loss {optim.loss}{weighed}"
         + (f", sampler {optim.sampler}" if optim.sampler != "plain" else "")
-        + f"; augmentation {augment.strength}, symmetry {augment.symmetry}",
+        + f"; augmentation {augment.strength}, symmetry {used_symmetry(augment.symmetry, augment.strength)}",
     ]
 
 

@@ -6,6 +6,7 @@ import tomli_w
 
 from competition.config import Config
 from competition.metrics import METRICS
+from competition.symmetry import used_symmetry
 from reports.blocks import Block, Code, Column, Facts, Lines, Table
 from reports.evidence import Evidence, environment_of
 
@@ -55,7 +56,8 @@ def _network(config: Config) -> list[tuple[str, str]]:
         else f"{optim.optimizer}, {optim.schedule}"
     )
     mixes = [f"{name} {value:g}" for name, value in (("mixup", augment.mixup), ("cutmix", augment.cutmix)) if value]
-    changes = ", ".join([f"{augment.strength}, mirrored: {augment.symmetry}", *mixes, *augment.extra])
+    mirrored = used_symmetry(augment.symmetry, augment.strength)
+    changes = ", ".join([f"{augment.strength}, mirrored: {mirrored}", *mixes, *augment.extra])
     budget = f"; within {optim.budget}, which chose {', '.join(optim.planned) or 'nothing'}" if optim.budget else ""
     return [
         *network,

@@ -2,6 +2,7 @@ import copy
 import csv
 import gc
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -121,6 +122,13 @@ def test_the_saved_network_gives_the_same_predictions(kind: Kind, tmp_path: Path
     assert "machine" not in checkpoint.config
     probs = predict([network], [checkpoint.head], job.pixels, job.held_rows, job.task, Normalise(checkpoint.spec, CPU))
     np.testing.assert_allclose(probs, fitted.probs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("strength", "symmetry"), [("none", "none"), ("light", "all")])
+def test_the_saved_symmetry_is_that_of_the_images_it_was_shown(strength: str, symmetry: str, tmp_path: Path) -> None:
+    """Without augmentation nothing is mirrored, whatever was asked for or measured."""
+    run(job_of(tmp_path, optim={"epochs": 1}, augment={"strength": strength, "symmetry": "all"}))
+    assert json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))["symmetry"] == symmetry
 
 
 def test_a_regression_is_scaled_by_its_training_rows_alone(tmp_path: Path) -> None:

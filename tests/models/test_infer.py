@@ -152,6 +152,14 @@ def test_auto_takes_the_views_that_the_run_was_trained_with(symmetry: str, views
     assert predict_test([fold(tmp_path, contest, symmetry=symmetry)], contest, "auto", machine)[1] == VIEW_SETS[views]
 
 
+@pytest.mark.parametrize(("method", "views"), [("train", "identity"), ("probe", "hflip")])
+def test_mirrorings_that_an_earlier_version_wrote_down_and_never_showed_are_no_views(
+    method: str, views: str, tmp_path: Path, machine: MachineConfig
+) -> None:
+    contest, config = make_competition(), {"augment": {"strength": "none", "symmetry": "horizontal"}, "optim": {"method": method}}
+    assert predict_test([fold(tmp_path, contest, config=config)], contest, "auto", machine)[1] == VIEW_SETS[views]
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another kind of task": ({"task": Task("multilabel", CLASSES["multiclass"])}, "was trained for a multilabel task of 3 classes"),
     "another order of classes": ({"task": Task("multiclass", CLASSES["multiclass"][::-1])}, "or their order differs: train it again"),

@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 
 def probed(directory: Path, kind: Kind = "multiclass", **settings: dict[str, Any]) -> FoldJob:
     """A job of which the pixels are probed, with its own cache."""
-    asked: dict[str, Any] = {"model": {"backbone": "small/pixels"}, **settings}
+    asked: dict[str, Any] = {"model": {"backbone": "small/pixels"}, **settings, "optim": {"method": "probe", **settings.get("optim", {})}}
     job = job_of(directory, kind, **asked)
     machine = job.config.machine.model_copy(update={"cache": directory / "cache"})
     return replace(job, config=job.config.model_copy(update={"machine": machine}))
