@@ -20,12 +20,12 @@ def predict(asked: PredictConfig) -> int:
     from competition.load import load
     from competition.shortage import require_writable
     from folds.errors import FoldError
-    from folds.run import newest_run, read_run
+    from folds.run import newest_run, read_runs
     from models import import_packages
     from submissions.assemble import assemble, settle_blend
     from submissions.upload import upload
 
-    named = [read_run(Path(run)) for run in asked.run]
+    named = read_runs(map(Path, asked.run))
     ask = named[0].config.competition if named and not asked.competition else competition_config(asked.competition)
     contest = load(ask)
     runs = named or newest_run(asked.machine.runs, contest.name)
@@ -42,15 +42,16 @@ def predict(asked: PredictConfig) -> int:
     import_packages()
     from models.ensemble import predict_test
 
-    tables, views = {}, ()
+    tables, views = {}, {}
     for run in runs:
         members = run.members(asked.members)
-        tables[run.name], views = predict_test(members, contest, asked.views, asked.machine)
-        run.write_test(tables[run.name], views, asked.members)
+        tables[run.name], seen = predict_test(members, contest, asked.views, asked.machine)
+        views[run.name] = seen
+        run.write_test(tables[run.name], seen, asked.members)
         count, done = run.config.folds.count, len(run.finished_folds())
         told = f"{done}{'' if done == count else f' of {count}'} folds" if asked.members != "full" else ""
         told += {"folds": "", "full": "the model of all rows", "both": " and the model of all rows"}[asked.members]
-        say(f"{run.directory}: {told} x {len(views)} views ({', '.join(views)}), {len(contest.test):,} test images")
+        say(f"{run.directory}: {told} x {len(seen)} views ({', '.join(seen)}), {len(contest.test):,} test images")
     path = assemble(blending, tables, contest, views, asked.output)
     return 0 if asked.submit is None else upload(path, contest, asked.submit, asked.machine.runs)
 

@@ -84,7 +84,7 @@ def submission(place: Path, runs: Path) -> None:
 
     contest, run = made_up(place, runs)
     table, views = run.test(contest.task)
-    assemble(settle_blend([run], contest, "mean"), {run.name: table}, contest, views, None)
+    assemble(settle_blend([run], contest, "mean"), {run.name: table}, contest, {run.name: views}, None)
 
 
 STAGES = {"predictions": predictions, "scores": scores, "submission": submission}

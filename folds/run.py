@@ -9,10 +9,11 @@ runs/COMPETITION/NAME-HEX/  config.toml environment.json images.txt folds.csv oo
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -231,6 +232,30 @@ def read_run(directory: Path) -> Run:
     if not (directory / "config.toml").is_file():
         raise FoldError(f"{directory}: is no run (it has no config.toml)")
     return Run(directory, validated(Config, read_recipe(str(directory / "config.toml")), str(directory / "config.toml")))
+
+
+def read_runs(directories: Iterable[Path]) -> list[Run]:
+    """Several runs by their directories, in this order; what is blended is told apart by its run's name.
+
+    Raises: FoldError where one is none, or two have one name: that is one run, trained in two places.
+    """
+    found: dict[str, Run] = {}
+    for run in map(read_run, directories):
+        other = found.setdefault(run.name, run)
+        if other is run:
+            continue
+        if other.directory.resolve() == run.directory.resolve():
+            raise FoldError(f"{run.directory}: is named twice; name it once")
+        further = [str(run.fold_directory(fold)) for fold in run.finished_folds() if not other.is_finished(fold)]
+        remedy = (
+            f"{shlex.join(['cp', '-r', *further, str(other.directory)])}, and name that"
+            if further
+            else f"{other.directory} has them all: name that"
+        )
+        raise FoldError(
+            f"{other.directory} and {run.directory} have one name, as parts of one run have: put their folds into one directory ({remedy})"
+        )
+    return list(found.values())
 
 
 def newest_run(runs: Path, competition: str) -> list[Run]:

@@ -216,7 +216,7 @@ def pack_runs(
     """
     from competition.credentials import find_credentials
     from competition.load import load
-    from folds.run import newest_run, read_run
+    from folds.run import newest_run, read_runs
     from submissions import dry_run as trying
     from submissions.assemble import cv_of, out_of_fold, settle_blend
     from submissions.errors import SubmissionError
@@ -225,7 +225,7 @@ def pack_runs(
     from submissions.push import push as to_kaggle
     from submissions.send import PATIENCE
 
-    named = [read_run(one) for one in run]
+    named = read_runs(run)
     contest = load(question_of(competition, named))
     packed = named or newest_run(runs, contest.name)
     flags = ("--views", views, "--members", members, "--blend", blend)
@@ -263,14 +263,14 @@ def blend_runs(
     from competition.load import load
     from folds.alike import correlations
     from folds.errors import FoldError
-    from folds.run import read_run
+    from folds.run import read_runs
     from folds.scores import shared_rows
     from submissions.assemble import assemble, settle_blend, trials_of
     from submissions.blend import blends_for
     from submissions.choose_blend import AUTO
     from submissions.errors import SubmissionError
 
-    named = [read_run(run) for run in dict.fromkeys(runs)]
+    named = read_runs(dict.fromkeys(runs))
     if len(named) < 2:
         raise SubmissionError("a blend needs two runs or more")
     contest = load(named[0].config.competition)
@@ -297,7 +297,7 @@ def blend_runs(
     except FoldError as missing:
         say(f"no submission is written: {missing}")
         return 0
-    views = next(iter(found.values()))[1]
+    views = {name: seen for name, (_, seen) in found.items()}
     assemble(blending, {name: one for name, (one, _) in found.items()}, contest, views, output)
     return 0
 

@@ -17,7 +17,7 @@ from submissions.blend import blend
 from submissions.choose_blend import EQUAL, Trial, settle, try_blends
 from submissions.errors import SubmissionError
 from submissions.format import submission_frame
-from submissions.write import Origin, file_id, submission_path, upload_command, upload_message, write
+from submissions.write import Origin, file_id, shared_views, submission_path, upload_command, upload_message, write
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,15 @@ def cv_of(blending: Blending, decision: Decision | None) -> float:
 
 
 def assemble(
-    blending: Blending, tables: Mapping[str, pd.DataFrame], contest: Competition, views: tuple[str, ...], output: Path | None
+    blending: Blending,
+    tables: Mapping[str, pd.DataFrame],
+    contest: Competition,
+    views: Mapping[str, tuple[str, ...]],
+    output: Path | None,
 ) -> Path:
     """Where the submission stands, after it was checked and what it is worth was said.
 
-    tables: of the test images, by the run's name. output: None: beside the runs, named by time and score.
+    tables, views: of the test images, by the run's name. output: None: beside the runs, named by time and score.
 
     Raises: SubmissionError where tables do not fit each other, or a grader would refuse the file.
     """
@@ -87,7 +91,7 @@ def assemble(
     cv = cv_of(blending, decision)
     origin = Origin(
         runs=tuple(tables),
-        views=views,
+        views=shared_views(views.values()),
         blend=trial.used,
         blend_values=tuple(trial.values.tolist()),
         scores=blending.scores,

@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,10 @@ MOST_BYTES = 160  # of runs' names in a file's name; a file system takes 255 in 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a submission was made of. scores: each run's pooled out-of-fold score, by the run's name."""
+    """What a submission was made of. scores: each run's pooled out-of-fold score, by the run's name.
+
+    views: those through which all runs looked; all of each run's are in its test.json.
+    """
 
     runs: tuple[str, ...]
     views: tuple[str, ...] = ("identity",)
@@ -32,6 +35,12 @@ class Origin:
     cv: float | None = None  # the blend's own out-of-fold score
     git: str = ""  # short hash of the code
     decision: Mapping[str, object] | None = None  # the rule that answers were decided by, where one was fitted out of fold
+
+
+def shared_views(views: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """The views that are among those of each run, in the first one's order."""
+    first, *others = views
+    return tuple(view for view in first if all(view in other for other in others))
 
 
 def submission_path(directory: Path, run: str, cv: float | None, now: datetime) -> Path:

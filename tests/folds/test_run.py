@@ -1,6 +1,7 @@
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from competition.errors import CompetitionError
 from competition.tables import as_table
 from competition.task import KINDS, Kind
 from folds.errors import FoldError
-from folds.run import FULL, Run, git_commit, newest_run, open_run, read_run, read_table, write_table
+from folds.run import FULL, Run, git_commit, newest_run, open_run, read_run, read_runs, read_table, write_table
 from folds.split import assign_folds
 from tests.builders import make_competition, make_probs, make_table
 
@@ -105,6 +106,27 @@ def test_a_run_that_was_killed_while_it_was_made_is_made_again(tmp_path: Path) -
     (run.directory / "environment.json").unlink()
     (run.directory / "folds.csv").write_text("id,fo", encoding="utf-8")
     assert opened(tmp_path, make_competition()).fold_of().nunique() == 5
+
+
+def test_folds_of_one_run_in_two_directories_are_to_be_put_into_one(tmp_path: Path) -> None:
+    """As the message says it; by name, one of the two would be left out of a blend without a word."""
+    contest = make_competition()
+    here, there = opened(tmp_path / "A", contest), opened(tmp_path / "B", contest)
+    finished(here, contest, 0)
+    finished(there, contest, 0)
+    finished(there, contest, 3)
+    with pytest.raises(FoldError, match="have one name, as parts of one run have: put their folds into one directory") as told:
+        read_runs([here.directory, there.directory])
+    command = str(told.value).partition(" (")[2].removesuffix(", and name that)")
+    assert command == f"cp -r {there.directory / 'fold3'} {here.directory}"
+    subprocess.run(shlex.split(command), check=True)
+    assert read_runs([here.directory])[0].finished_folds() == [0, 3]
+    with pytest.raises(FoldError, match=f"{here.directory} has them all"):
+        read_runs([here.directory, there.directory])
+    with pytest.raises(FoldError, match="is named twice; name it once"):
+        read_runs([here.directory, Path(os.path.relpath(here.directory))])
+    other = opened(tmp_path / "B", contest, name="other")
+    assert [run.directory for run in read_runs([there.directory, other.directory])] == [there.directory, other.directory]
 
 
 def test_a_run_is_read_back_from_its_directory(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from competition.task import KINDS, Kind
 from submissions.check import check
 from submissions.errors import SubmissionError
 from submissions.format import submission_frame
-from submissions.write import Origin, facts_path, submission_path, upload_command, upload_message, write
+from submissions.write import Origin, facts_path, shared_views, submission_path, upload_command, upload_message, write
 from tests.builders import make_competition, make_table
 
 ORIGIN = Origin(
@@ -52,6 +52,11 @@ def test_what_is_written_is_fine_and_says_where_it_comes_from(kind: Kind, tmp_pa
         "warnings": [],
     }
     assert sorted(file.name for file in path.parent.iterdir()) == ["one.csv", "one.json"]
+
+
+def test_views_of_several_runs_are_those_of_each() -> None:
+    assert shared_views([("identity", "mirrored")]) == ("identity", "mirrored")
+    assert shared_views([("identity", "mirrored", "turned"), ("identity",), ("turned", "identity")]) == ("identity",)
 
 
 def test_a_file_that_would_be_refused_is_not_left_behind(tmp_path: Path) -> None:
