@@ -29,14 +29,13 @@ def train_config(argv: Sequence[str] | None = None, prog: str | None = None) -> 
     argv = list(sys.argv[1:] if argv is None else argv)
     tree = read_recipe(named) if (named := _flag_value(argv, "--recipe")) else {}
     validated(Config, tree, f"recipe {named!r}")
-    return _from_flags(Config, argv, with_competition_file(tree, _flag_value(argv, "--competition")), prog)
+    tree = with_competition_file(tree, _flag_value(argv, "--competition"))
+    return _from_flags(Config, argv, validated(Config, tree, str(COMPETITION_FILE)), prog)
 
 
-def with_competition_file(tree: Tree, source: str | None = None) -> Config:
-    """The Config of a recipe's tree and competition.toml; a recipe that names its competition, as a run's config.toml, stands alone."""
-    if "source" not in tree.get("competition", {}):
-        tree = merged(tree, _competition_file(source))
-    return validated(Config, tree, str(COMPETITION_FILE))
+def with_competition_file(tree: Tree, source: str | None = None) -> Tree:
+    """A recipe's tree, and competition.toml on top; a recipe that names its competition, as a run's config.toml, stands alone."""
+    return tree if "source" in tree.get("competition", {}) else merged(tree, _competition_file(source))
 
 
 def predict_config(argv: Sequence[str] | None = None) -> PredictConfig:

@@ -33,7 +33,7 @@ from competition.figures import BLUE, GREY, write_png
 from competition.load import load
 from competition.machines import Lanes, Process, Tail, ending, hosts_of, shared_out, start
 from competition.metrics import METRICS
-from competition.settings import merged, read_recipe, validated, with_competition_file
+from competition.settings import COMPETITION_FILE, merged, read_recipe, validated, with_competition_file
 from competition.stop import StopRequest
 from models.device import device_of
 from models.errors import ModelError
@@ -65,7 +65,7 @@ class Study(Section):
     prune: bool = True
     """Whether a trial whose first fold is below the median of the others' is given up."""
     recipe: str = ""
-    """What `base` is put on top of: a name from competition/recipes, or a TOML file."""
+    """What competition.toml and then `base` are put on top of: a name from competition/recipes, or a TOML file."""
     base: dict[str, Any] = pydantic.Field(default_factory=dict)
     keys: dict[str, list[str | int | float | bool] | Range] = pydantic.Field(min_length=1)
 
@@ -92,14 +92,26 @@ def read_study(path: Path) -> Study:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: is no TOML: {error}") from None
-    if study.recipe:
-        study = study.model_copy(update={"base": merged(read_recipe(study.recipe), study.base)})
+    study = study.model_copy(update={"base": _standing_alone(study, str(path))})
     for key, values in study.keys.items():
         if isinstance(values, Range) and study.sampler == "grid":
             raise ModelError(f"{path}: a grid needs a list of values for {key!r}, not a range")
         for value in (values.low, values.high) if isinstance(values, Range) else values:
             validated(Config, _tree(study, {key: value}), f"{path}, {key} = {value!r}")
     return study
+
+
+def _standing_alone(study: Study, where: str) -> dict[str, Any]:
+    """What all trials share: recipe < competition.toml < base. It names its competition, so that train.py puts competition.toml on top of
+    no trial: what that says would else hide what the trial tries.
+    """
+    validated(Config, study.base, f"{where}, [base]")
+    tree = read_recipe(study.recipe) if study.recipe else {}
+    if "source" not in study.base.get("competition", {}):
+        tree = with_competition_file(tree)
+        validated(Config, tree, str(COMPETITION_FILE))
+    tree = merged(tree, study.base)
+    return merged({"competition": {"source": Config().competition.source}}, tree)
 
 
 @dataclass
@@ -125,8 +137,8 @@ def run_study(study: Study) -> int:
         raise ModelError("a study needs a further package: pip install 'podium[studies]'") from None
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    machine = validated(Config, study.base, "[base]").machine
-    contest = load(with_competition_file(study.base).competition)
+    config = validated(Config, study.base, "[base]")
+    machine, contest = config.machine, load(config.competition)
     directory = machine.runs / contest.name / "studies" / study.name
     directory.mkdir(parents=True, exist_ok=True)
     held = _opened(study, directory, "maximize" if METRICS[contest.metric].greater_is_better else "minimize", machine.engine == "ray")

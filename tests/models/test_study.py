@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+import tomli_w
 from matplotlib.figure import Figure
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.storages.journal import JournalFileBackend
 
 from competition import machines
-from competition.config import MachineConfig
+from competition.config import Config, MachineConfig
 from competition.errors import CompetitionError
 from competition.machines import Lanes
+from competition.settings import train_config
 from models import study as module
 from models.errors import ModelError
-from models.study import STUDIES, Study, _opened, _plot, _what_mattered, read_study, run_study, study_file, trial_lanes
+from models.study import STUDIES, Study, _opened, _plot, _tree, _what_mattered, read_study, run_study, study_file, trial_lanes
 
 ROOT = Path(__file__).parent.parent.parent
 STUDY = """
@@ -191,6 +193,30 @@ def test_a_study_by_an_unknown_name_lists_the_nearest() -> None:
         study_file("labs/digit")
 
 
+def test_competition_toml_stands_below_what_a_trial_tries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As train.py reads the trial: recipe < competition.toml < base < keys. On top of the trial, it would make all trials the same."""
+    monkeypatch.chdir(tmp_path)
+    said = "[competition]\nmetric = 'log_loss'\n[optim]\nlr = 0.001\nema = 0.5\n[folds]\ncount = 7\n"
+    Path("competition.toml").write_text(said, encoding="utf-8")
+    text = STUDY.replace('"data.size_px" = [8, 16]', '"optim.lr" = [0.1, 0.2]').replace('fold = "0"', 'fold = "0"\nrecipe = "strong"')
+    Path("study.toml").write_text(text, encoding="utf-8")
+
+    def tried(lr: float) -> Config:
+        Path("trial.toml").write_text(tomli_w.dumps(_tree(read_study(Path("study.toml")), {"optim.lr": lr})), encoding="utf-8")
+        return train_config(["--recipe", "trial.toml"])
+
+    for lr in (0.1, 0.2):
+        config = tried(lr)
+        assert (config.optim.lr, config.optim.ema, config.optim.effort, config.folds.count) == (lr, 0.5, "strong", 3)
+        assert (config.competition.source, config.competition.metric) == ("digits", "log_loss")
+    Path("study.toml").write_text(text + "[base.competition]\nsource = 'other'\n", encoding="utf-8")
+    assert (tried(0.1).competition.metric, tried(0.1).optim.ema) == ("auto", 0.998), "another competition than that of competition.toml"
+    Path("competition.toml").write_text("[optim]\nlr = -1\n", encoding="utf-8")
+    Path("study.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(CompetitionError, match=r"^competition.toml: optim.lr = -1"):
+        read_study(Path("study.toml"))
+
+
 def test_a_recipe_lies_below_what_all_trials_share(tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
     path.write_text(STUDY.replace('fold = "0"', 'fold = "0"\nrecipe = "strong"'), encoding="utf-8")
@@ -198,6 +224,7 @@ def test_a_recipe_lies_below_what_all_trials_share(tmp_path: Path) -> None:
     assert base["optim"] == {"effort": "strong", "ema": 0.998, "epochs": 1}
     assert base["augment"]["mixup"] == 0.2
     assert base["folds"] == {"count": 3}
+    assert base["competition"] == {"source": "digits"}
     path.write_text(STUDY.replace('fold = "0"', 'fold = "0"\nrecipe = "strnog"'), encoding="utf-8")
     with pytest.raises(CompetitionError, match="unknown recipe 'strnog': perhaps 'strong'"):
         read_study(path)
