@@ -1,3 +1,4 @@
+import contextlib
 import copy
 import csv
 import gc
@@ -30,6 +31,7 @@ from models.fit import STATE, fit
 from models.infer import predict
 from models.job import Fitted, FoldJob, Stopped
 from models.losses import cross_entropy
+from models.parts import parts_of
 from models.schedules import SCHEDULES, plateau_factor
 from tests.models.examples import job_of
 
@@ -186,6 +188,51 @@ def test_a_fold_stopped_at_any_step_ends_as_if_it_had_not_been(case: str, tmp_pa
     assert [{k: v for k, v in row.items() if k not in skipped} for row in history(whole)] == [
         {k: v for k, v in row.items() if k not in skipped} for row in history(parts)
     ]
+
+
+def in_halves(job: FoldJob, scale: float, stop: Callable[[], bool] = lambda: False) -> tuple[dict[str, Any], Any]:
+    """The state that the fold left, and the scaler, after fp16 on a CPU: our flag has it on GPUs alone, torch computes it here as well.
+    The scale doubles after each third step whose gradients are finite."""
+    accelerator = accelerator_for(job.config.machine)
+    accelerator.state._mixed_precision = "fp16"
+    accelerator.native_amp = True
+    accelerator.scaler = scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=3)
+    with contextlib.suppress(Stopped):
+        fit(job, accelerator, stop)
+    state = load_state(job.directory / STATE)
+    assert state is not None
+    return state, scaler
+
+
+def test_a_step_of_infinite_gradients_is_left_out_and_halves_the_scale(tmp_path: Path) -> None:
+    """Gradients of some hundredths times 2 ** 24 are beyond the 65,504 of fp16, those times 1,024 are not."""
+    job = job_of(tmp_path / "large", optim={"ema": 0.0})
+    torch.manual_seed(seed_of(job.config.seed, job.fold))
+    untrained = dict(parts_of(job, CPU, seed_of(job.config.seed, job.fold)).network.named_parameters())
+    for skipped in (1, 2, 3):
+        state, _ = in_halves(job, 2.0**24, after(0))
+        assert (state["step"], state["scaler"]["scale"], state["scaler"]["_growth_tracker"]) == (skipped, 2.0 ** (24 - skipped), 0)
+        assert state["optimizer"]["state"] == {}, "it took no step"
+        assert [name for name, value in untrained.items() if not value.equal(state["network"][name])] == []
+    small, _ = in_halves(replace(job, directory=tmp_path / "small"), 1024.0, after(1))  # the first step warms up at a rate of 0
+    assert [name for name, value in untrained.items() if value.equal(small["network"][name])] == []
+    assert (small["scaler"]["scale"], small["scaler"]["_growth_tracker"]) == (1024, 2)
+
+
+def test_the_scale_of_a_stopped_fold_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """The first steps are left out, later ones double the scale; stopped after each."""
+    job = job_of(tmp_path / "whole", optim={"epochs": 3})
+    whole, scaler = in_halves(job, 2.0**20)
+    parts, moved = replace(job, directory=tmp_path / "parts"), []
+    state, resumed = in_halves(parts, 2.0**20, after(0))
+    while not (parts.directory / "model.safetensors").exists():
+        saved = state["scaler"]
+        state, resumed = in_halves(parts, 2.0**20, after(0))
+        moved.append((state["scaler"]["scale"] / saved["scale"], state["scaler"]["_growth_tracker"] - saved["_growth_tracker"]))
+    assert {(0.5, 0), (1, 1), (2, -2)} <= set(moved)
+    assert set(moved) <= {(0.5, 0), (0.5, -1), (0.5, -2), (1, 1), (2, -2), (1, 0)}, "the last only validates"
+    assert state["scaler"] == whole["scaler"] == resumed.state_dict() == scaler.state_dict()
+    assert [name for name, value in weights(job).items() if not value.equal(weights(parts)[name])] == []
 
 
 def test_a_fold_that_was_killed_goes_on_from_its_last_saved_state(tmp_path: Path) -> None:
