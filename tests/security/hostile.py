@@ -1,12 +1,18 @@
 """What an attacker would put into a competition, a run or a cache: pickles that leave a mark once loaded, and names that steer."""
 
 import io
+import json
 import pickle
+import re
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from safetensors.numpy import load_file
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 # As names of classes, files, runs and columns: markup of pages and of terminals, commands to terminals, letters that turn the direction.
 NAMES = {
@@ -72,3 +78,39 @@ def pickles(mark: Path) -> dict[str, bytes]:
 
 
 PICKLES = ("pickle", "torch", "torch of old", "npy", "npz", "zip")
+
+
+PROTOCOLS = [bytes([0x80, number]) for number in range(2, pickle.HIGHEST_PROTOCOL + 1)]  # how a pickle begins
+OBJECTS = re.compile(rb"\x93NUMPY.*'descr': '\|O'", re.DOTALL)  # how an array of pickles does
+TEXTS = (".csv", ".html", ".json", ".jsonl", ".log", ".md", ".py", ".svg", ".toml", ".txt", ".xml", ".ipynb")
+RAW = (".bin", ".lock", ".png", ".whl")  # numbers alone, nothing, pixels, an archive whose members are looked at
+
+
+def read_safely(path: Path) -> None:
+    """Reads the whole file by its own format, none of which is a pickle; a file of another format fails.
+
+    Looks also at how it, and each member of an archive, begins.
+    """
+    content = path.read_bytes()
+    begins = [content[:128]]
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            begins += [archive.read(name)[:128] for name in archive.namelist()]
+    assert not [begin for begin in begins if begin[:2] in PROTOCOLS or OBJECTS.match(begin)], path
+    if path.suffix == ".parquet":
+        pd.read_parquet(path)
+    elif path.suffix == ".safetensors":
+        load_file(path)
+    elif path.suffix in (".npy", ".npz"):
+        found = np.load(path, allow_pickle=False)
+        assert [found] if path.suffix == ".npy" else [found[name] for name in found.files]
+    elif path.name.startswith("events.out.tfevents"):
+        assert [*EventFileLoader(str(path)).Load()]
+    elif path.suffix in TEXTS:
+        text = content.decode("utf-8")
+        if path.suffix in (".json", ".ipynb"):
+            json.loads(text)
+        if path.suffix == ".toml":
+            tomllib.loads(text)
+    else:
+        assert path.suffix in RAW or path.name in (".lock", ".gitignore"), path

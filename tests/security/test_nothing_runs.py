@@ -36,14 +36,20 @@ from models.augment import pipeline
 from models.backbones import build, input_spec
 from models.checkpoint import Checkpoint, load_state, save
 from models.checkpoint import load as load_checkpoint
+from models.device import accelerator_for
 from models.errors import ModelError
+from models.fit import fit
 from models.heads import Head
+from models.job import Stopped
 from reports.exhibits import read_exhibits
 from reports.report import write_report
-from tests.builders import make_competition
+from submissions.format import submission_frame
+from submissions.write import Origin, write
+from tests.builders import make_competition, make_table
 from tests.layouts import CYCLE, put, usual
+from tests.models.examples import job_of
 from tests.reports.made import made_competition, made_run
-from tests.security.hostile import PICKLES, Mark, pickles
+from tests.security.hostile import PICKLES, Mark, pickles, read_safely
 
 TREES: dict[str, Any] = {
     "null": None,
@@ -391,10 +397,31 @@ def test_a_file_of_groups_or_corrections(name: str, tmp_path: Path) -> None:
 
 
 def test_what_we_write_holds_no_pickle(tmp_path: Path) -> None:
-    """Every file of a run: tables by parquet, arrays without objects, text."""
-    run = made_run(tmp_path / "runs", made_competition("multiclass", rows=24))
-    for path in run.directory.rglob("*"):
-        if path.is_file():
-            assert path.suffix in (".parquet", ".npz", ".json", ".toml", ".csv"), path
-            assert b"cposix\nsystem" not in path.read_bytes()
-    assert isinstance(pd.read_parquet(run.directory / "oof.parquet"), pd.DataFrame)
+    """Every file of a run, its state, weights and loggers, cache, page and submission is read by its own format, and none is a pickle."""
+    contest = made_competition("multiclass", rows=24)
+    run = made_run(tmp_path / "runs", contest)
+    run.write_test(make_table(contest), ("identity",))
+    write_report(run, contest)
+    write(submission_frame(make_table(contest), contest), run.directory.parent / "submission.csv", contest, Origin((run.name,)))
+    pixels(contest.images, contest.train, 16, 3, "area", tmp_path / "cache")
+    assign_folds(contest, FoldsConfig(), tmp_path / "cache")
+    for name, stopped in (("whole", False), ("stopped", True)):
+        job = job_of(tmp_path / "fitted" / name)
+        with contextlib.suppress(Stopped):
+            fit(job, accelerator_for(job.config.machine), lambda stopped=stopped: stopped)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    for path in files:
+        read_safely(path)
+    kinds = {"events" if path.name.startswith("events") else path.suffix for path in files}
+    assert kinds >= {".parquet", ".npz", ".npy", ".json", ".toml", ".csv", ".safetensors", ".html", "events"}
+
+
+@pytest.mark.parametrize("kind", PICKLES)
+@pytest.mark.parametrize(
+    "name", ["a.npy", "a.npz", "a.parquet", "a.safetensors", "a.json", "a.toml", "a.bin", "a.pt", "events.out.tfevents.1"]
+)
+def test_a_pickle_among_what_we_write_would_be_noticed(name: str, kind: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(pickles(tmp_path / "mark")[kind])
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        read_safely(tmp_path / name)
+    assert not (tmp_path / "mark").exists()
