@@ -1,5 +1,6 @@
 """The scripts, killed at random moments: kill -9, and SIGTERM as a machine that is taken back sends it. Long; `make slow` runs it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,8 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+
+from folds.side_by_side import why_ended
 
 ROOT = Path(__file__).parent.parent.parent
 GRACE_SECONDS = 30
@@ -111,6 +114,44 @@ def test_kills_of_training_end_in_the_same_numbers(how: str, tmp_path: Path) -> 
             pd.testing.assert_frame_equal(found[name], table)
         else:  # the order in which gradients are summed is not fixed
             pd.testing.assert_frame_equal(found[name], table, atol=1e-3)
+
+
+def the_fold(running: subprocess.Popen[str], fold: int) -> psutil.Process | None:
+    """The process that trains this fold: the one that holds its lock, None while there is none."""
+    for each in family(running)[:-1]:
+        with contextlib.suppress(psutil.Error):
+            if any(Path(file.path).match(f"fold{fold}/.lock") for file in each.open_files()):
+                return each
+    return None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="forks")
+@pytest.mark.timeout(1800)
+def test_a_fold_that_the_kernel_kills_does_not_take_the_other_along(tmp_path: Path) -> None:
+    """As it does where memory runs out: the other fold ends, it is said why, and the same command ends in the same numbers."""
+    command = train(*SIDE_BY_SIDE)
+    whole(tmp_path / "whole", command)
+    place = tmp_path / "killed"
+    place.mkdir()
+    running = start(place, command)
+    while not (victim := the_fold(running, 1)) or not any("fold1" in path.parts for path in marks(place, STATE)):
+        assert running.poll() is None, "it was over before a fold was killed"
+        time.sleep(0.01)
+    victim.kill()
+    told = running.communicate()[0]
+    assert running.returncode == 1, told
+    assert f"fold 1 ended with exit code {-signal.SIGKILL}: {why_ended(-signal.SIGKILL, place)}; the same command tries it again" in told
+    assert "Traceback" not in told
+    nothing_is_half(place)
+    assert [path.parent.name for path in marks(place, "done.json")] == ["fold0"]
+    _, told = whole(place, command)
+    assert "goes on at" in told
+    expected, found = tables(tmp_path / "whole"), tables(place)
+    assert len(expected) == 2
+    assert expected.keys() == found.keys()
+    for name, table in expected.items():
+        pd.testing.assert_frame_equal(found[name], table)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from competition.errors import CompetitionError
 from competition.machines import Host, Lanes, shared_out
 from competition.settings import write_toml
 from folds.run import Run
-from folds.side_by_side import LOG, apart, lanes_of, train_side_by_side
+from folds.side_by_side import LOG, apart, lanes_of, train_side_by_side, why_ended
 
 SMALL = {"model": {"backbone": "small/resnet9-16"}, "data": {"size_px": 32}}
 WIDE = {"model": {"backbone": "small/resnet9-16"}, "data": {"size_px": 96}}
@@ -179,3 +179,9 @@ def test_a_stop_reaches_each_fold_once(tmp_path: Path) -> None:
     assert train_side_by_side(script, run, [0, 1, 2], Lanes(2, 1), both_begun) == {0: 143, 1: 143}
     assert [(run.directory / f"signals{fold}").read_text() for fold in (0, 1)] == ["1", "1"]
     assert not (run.directory / "gpu2").exists(), "none is begun after it"
+
+
+@pytest.mark.parametrize("code", [-9, 137])
+def test_a_fold_that_was_killed_is_told_what_takes_less_memory(code: int, tmp_path: Path) -> None:
+    assert "killed, as systems do where memory runs out; fewer at once (--machine.parallel-folds)" in why_ended(code, tmp_path / LOG)
+    assert why_ended(1, tmp_path / LOG) == f"{tmp_path / LOG} tells why"

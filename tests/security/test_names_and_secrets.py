@@ -4,6 +4,9 @@ import ast
 import json
 import os
 import stat
+import subprocess
+import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +28,7 @@ from submissions.pack import files_of
 from submissions.write import Origin, write
 from tests.builders import make_table
 from tests.reports.made import made_competition, made_run
+from tests.security.hostile import read_safely
 
 ROOT = Path(__file__).parents[2]
 PATHS = (
@@ -154,6 +158,34 @@ def test_nothing_that_a_run_writes_holds_a_secret(
     for value in SECRETS.values():
         assert not [name for name, content in whole.items() if value.encode() in content]
     assert not [name for name, content in whole.items() if b"planted" in content and name != "said"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.usefixtures("planted")
+def test_no_secret_is_in_what_the_scripts_say_and_leave(tmp_path: Path) -> None:
+    """Trained, predicted and packed: nothing of it, nor of what lies in its wheels, holds a secret or is a pickle."""
+    place = tmp_path / "work"
+    place.mkdir()
+    quick = ["--folds.count", "2", "--optim.epochs", "1", "--model.backbone", "small/resnet9-8", "--data.size-px", "8"]
+    train = ["train.py", "--competition", "digits", "--fold", "all", *quick, "--machine.threads", "1", "--machine.save-seconds", "0"]
+    said = ""
+    for script, *flags in (train, ["predict.py"], ["-m", "submissions", "pack", "--no-dry-run"]):
+        command = [sys.executable, script if script == "-m" else str(ROOT / script), *flags]
+        ran = subprocess.run(command, cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        said += ran.stdout + ran.stderr
+    whole = {"said": said.encode()}
+    for path in [path for path in place.rglob("*") if path.is_file()]:
+        read_safely(path)
+        whole[str(path)] = path.read_bytes()
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                whole |= {f"{path}: {name}": archive.read(name) for name in archive.namelist()}
+    endings = {Path(name).suffix for name in whole}
+    assert endings >= {".safetensors", ".parquet", ".html", ".csv", ".json", ".toml", ".npy", ".whl", ".py"}
+    for value in (*SECRETS.values(), "planted-in-"):
+        assert not [name for name, content in whole.items() if value.encode() in content]
 
 
 @pytest.mark.parametrize("letters", [40, 200, 300, 5000])
