@@ -5,6 +5,7 @@ training: cat       sample: Cat                  -> by capitals
 training: class_01  sample: 1                    -> by the number
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -44,8 +45,19 @@ def plain_cells(cells: Sequence[str], one_of_several: bool = False) -> dict[str,
     if missing and numbers and len(missing) + len(numbers) == len(filled):
         return dict.fromkeys(missing, "")
     if are_in_brackets(filled):
-        return {cell: BAR.join(part.strip(" '\"") for part in cell[1:-1].split(",")) for cell in filled}
+        return {cell: BAR.join(_parts(cell)) for cell in filled}
     return {}
+
+
+def _parts(cell: str) -> list[str]:
+    """The labels of a list in brackets: as JSON has them, else as Python writes names without commas."""
+    try:
+        parts = json.loads(cell, parse_int=str, parse_float=str)
+        if all(isinstance(part, str) for part in parts):
+            return parts
+    except (ValueError, RecursionError):
+        pass
+    return [part.strip(" '\"") for part in cell[1:-1].split(",")]
 
 
 def are_in_brackets(cells: Sequence[str]) -> bool:

@@ -51,7 +51,6 @@ TARGET_WORDS = [
 ]
 
 FOLD_WORDS = frozenset(["fold", "folds", "kfold", "split"])
-LISTS_OF_THEIR_OWN = (".json", ".jsonl", ".ndjson", ".parquet")  # the bars between labels are ours
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def find_target(
     if told.kind != "regression" and len(columns) == 1:
         reasons += _alike(told.classes)
     truth, kept = encode(train, told, columns, separator)
-    between = " " if listed or train.where.lower().endswith(LISTS_OF_THEIR_OWN) else separator
+    between = " " if listed else separator  # the bars between labels of lists are ours
     return Target(task, told, columns, truth[kept], kept, separator, between, tuple(reasons))
 
 
@@ -293,7 +292,10 @@ def _task_of_values(
             "is a quote opened there and never closed?"
         )
     one_each = train.where in (FOLDERS, NAMES)  # "red dress" is a folder, and no two labels
-    separator = BAR if listed else None if one_each else separator_of(distinct)
+    if listed:  # a list of one label in each row is one label
+        separator = BAR if filled < len(values) or any(BAR in value for value in distinct) else None
+    else:
+        separator = None if one_each else separator_of(distinct)
     if ask.task == "auto" and (odd := odd_among_numbers(distinct, filled)):
         raise CompetitionError(
             f"column {column!r} holds numbers, but for {examples(odd)} (row {values.index(odd[0]) + 1}): mend or empty these cells; "

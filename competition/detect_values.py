@@ -45,7 +45,8 @@ def _kind_of_values(
     distinct: Sequence[str], rows: int, column: str, separator: str | None, sample: Sample | None
 ) -> tuple[Kind, str, bool]:
     if separator is not None:
-        return "multilabel", f"cells of {column!r} are lists such as {next(value for value in distinct if separator in value)!r}", True
+        shown = next((value for value in distinct if separator in value), distinct[0])
+        return "multilabel", f"cells of {column!r} are lists such as {shown!r}", True
     if len(distinct) == 2:
         return "binary", f"{column!r} holds {distinct[0]!r} and {distinct[1]!r}", True
     numbers = [as_number(value) for value in distinct]

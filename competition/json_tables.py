@@ -1,11 +1,13 @@
 """JSON as a table: a list of records, COCO's images with their annotations, names with a value or a record each, columns."""
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from competition.detect_other import BOXES, PLACES
 from competition.errors import CompetitionError
 from competition.files import Files
 from competition.image_index import ImageIndex
@@ -52,8 +54,36 @@ def text_of(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def text_frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """The columns as text: lists of labels as JSON writes them, an empty one too; records, bytes and other lists are left out."""
+    texts: dict[str, list[str]] = {}
+    for name, values in columns.items():
+        if _are_lists_of_labels(name, values):
+            texts[name] = [_list_text(value) for value in values]
+        elif not all(isinstance(value, dict | list | bytes) for value in values if value is not None) or all(v is None for v in values):
+            texts[name] = ["" if isinstance(value, dict | list | bytes) else text_of(value) for value in values]
+    return pd.DataFrame(texts, index=range(len(next(iter(columns.values()), ()))), dtype="str")
+
+
+def _are_lists_of_labels(name: str, values: Sequence[Any]) -> bool:
+    """Whether some cells are lists, all of them of words or of different whole numbers: those of boxes, curves and pixels are not."""
+    lists = [value for value in values if isinstance(value, list)]
+    if not any(lists) or re.sub(r"[^a-z]", "", name.lower()) in PLACES | BOXES:
+        return False
+    return all(map(_are_labels, lists))
+
+
+def _list_text(value: Any) -> str:
+    if value is None or value != value:  # NaN, as pandas writes what is not there
+        return ""
+    return json.dumps([text_of(part) for part in value] if isinstance(value, list) else [text_of(value)], ensure_ascii=False)
+
+
 def _frame(records: Records | None) -> pd.DataFrame | None:
-    return None if records is None else pd.DataFrame([dict(_cells(record)) for record in records]).fillna("").astype("str")
+    if records is None:
+        return None
+    names = dict.fromkeys(name for record in records for name in record)
+    return text_frame({name: [record.get(name) for record in records] for name in names})
 
 
 def _records(tree: Any, index: ImageIndex) -> Records | None:
@@ -65,7 +95,7 @@ def _records(tree: Any, index: ImageIndex) -> Records | None:
         return coco_records(tree)
     if (columns := _columns(tree, index)) is not None:
         return columns
-    if all(value is None or isinstance(value, str | int | float) or _are_words(value) for value in tree.values()):
+    if all(value is None or isinstance(value, str | int | float) or _are_labels(value) for value in tree.values()):
         if all(_are_words(value) and _name_images(value, index) for value in tree.values()):  # files by their class
             return [{"image": name, "label": label} for label, names in tree.items() for name in names]
         return [{"key": key, "value": value} for key, value in tree.items()]
@@ -92,21 +122,16 @@ def _name_images(cells: Sequence[Any], index: ImageIndex) -> bool:
     return bool(looked_at) and all(isinstance(cell, str | int) and index.share([str(cell)]) for cell in looked_at)
 
 
-def _cells(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The record's fields as text; a list of words is written with bars between, other lists and records are left out."""
-    for key, value in record.items():
-        if _are_words(value):
-            yield key, "|".join(map(text_of, value))
-        elif not isinstance(value, dict | list):
-            yield key, text_of(value)
-
-
 def _lines(content: bytes) -> list[Any]:
     return [json.loads(line) for line in content.splitlines() if line.strip()]
 
 
 def _are_records(tree: Any) -> bool:
     return isinstance(tree, list) and bool(tree) and all(isinstance(record, dict) for record in tree)
+
+
+def _are_labels(value: Any) -> bool:
+    return _are_words(value) or (isinstance(value, list) and all(type(part) is int for part in value) and len(set(value)) == len(value))
 
 
 def _are_words(value: Any) -> bool:

@@ -17,7 +17,7 @@ from competition.errors import CompetitionError, examples
 from competition.files import Files
 from competition.headers import joined_by_number, names_without_header
 from competition.image_index import ImageIndex
-from competition.json_tables import read_json, text_of
+from competition.json_tables import read_json, text_frame
 from competition.names import words
 from competition.pixels import PixelRows, PixelTable, Span, pixel_span, read_beside
 from competition.table_parts import parts_joined
@@ -366,8 +366,7 @@ def read_parquet(files: Files, path: str, index: ImageIndex) -> Table | None:
     _refuse_twins(names, path)
     if read.num_columns > MOST_COLUMNS:
         raise CompetitionError(f"{path}: is no table of labels, it has {read.num_columns:,} columns; pixels are read from CSV")
-    columns = {name: [text_of(value) for value in read.column(name).to_pylist()] for name in read.column_names}
-    return Table(path, pd.DataFrame(columns, dtype="str"))
+    return Table(path, text_frame({name: read.column(name).to_pylist() for name in names}))
 
 
 def repeated(values: Iterable[str]) -> list[str]:

@@ -1,0 +1,61 @@
+"""Cells of labels: lists, names of two words, empty ones, rows of one image; read as their writer meant them."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from competition.config import CompetitionConfig
+from competition.contest import Competition
+from competition.load import load
+from tests.layouts import Tree, put
+from tests.miniatures.making import BOTH, TRAIN, parquet
+
+
+def ask(source: Path, **override: object) -> Competition:
+    return load(CompetitionConfig.model_validate({"source": str(source), **override}))
+
+
+def said(found: Competition, row: int) -> set[str]:
+    """The classes of a training row."""
+    return {name for name, truth in zip(found.task.classes, found.truth[row], strict=True) if truth}
+
+
+LISTS: dict[str, list[list[str] | list[int]]] = {
+    "numbers": [[1, 7], [2], [7]],
+    "numbers, some none": [[1], [], [2, 1]],
+    "words, some none": [["owl"], [], ["fox", "owl"]],
+    "names with commas and spaces": [["tench, Tinca", "owl"], ["owl"], ["o'brien", "red fox"]],
+    "each of its own": [[f"w{3 * row}", f"w{3 * row + 1}", f"w{3 * row + 2}"] for row in range(12)],
+}
+
+
+@pytest.mark.parametrize("ending", ["json", "parquet"])
+@pytest.mark.parametrize("case", LISTS)
+def test_a_list_is_a_list_of_labels(case: str, ending: str, tmp_path: Path) -> None:
+    cells = [LISTS[case][row % len(LISTS[case])] for row in range(12)]
+    records = [{"id": name, "labels": cell, "camera": "ab"[row % 2]} for row, (name, cell) in enumerate(zip(TRAIN, cells, strict=True))]
+    table = {"train.json": json.dumps(records)} if ending == "json" else {"train.parquet": parquet(pd.DataFrame(records))}
+    found = ask(put(tmp_path, BOTH | table))
+    assert (found.task.kind, len(found.train)) == ("multilabel", 12)
+    assert [said(found, row) for row in range(12)] == [set(map(str, cell)) for cell in cells]
+
+
+def test_lists_that_are_no_labels(tmp_path: Path) -> None:
+    tree: Tree = {
+        **BOTH,
+        "train.json": json.dumps(
+            [{"id": n, "kind": "xy"[row % 2], "bbox": [1, 2, 3, row], "curve": [1, 1, 2], "at": [0.5]} for row, n in enumerate(TRAIN)]
+        ),
+    }
+    found = ask(put(tmp_path, tree))
+    assert found.task.classes == ("x", "y")
+    assert list(found.train.columns) == ["id", "image", "kind"]
+
+
+def test_lists_of_one_label_each_are_one_label(tmp_path: Path) -> None:
+    found = ask(
+        put(tmp_path, {**BOTH, "train.json": json.dumps([{"id": n, "labels": [["x", "y", "z"][row % 3]]} for row, n in enumerate(TRAIN)])})
+    )
+    assert (found.task.kind, found.task.classes) == ("multiclass", ("x", "y", "z"))
