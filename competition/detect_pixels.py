@@ -5,7 +5,7 @@ from competition.contest import Reason
 from competition.detect_labels import Rows
 from competition.detect_sample import Sample
 from competition.detect_test import AnswerRows
-from competition.errors import CompetitionError, choose
+from competition.errors import CompetitionError, choose, examples
 from competition.names import role_of_file
 from competition.text_tables import Table, Tables
 
@@ -23,7 +23,8 @@ def pixel_train(tables: Tables, sample: Sample | None, ask: CompetitionConfig) -
         why = "pixels, and labels beside"
     table = pixels[path]
     if not len(table.frame.columns):
-        raise CompetitionError(f"{path}: there is no column of labels beside the pixels")
+        unread = f". Not read: {examples(tables.unread.values())}" if tables.unread else ""
+        raise CompetitionError(f"{path}: there is no column of labels beside the pixels{unread}")
     id_column = ask.id_column if ask.id_column in table.frame.columns else _ids_beside(table)
     return _rows(table, id_column), table, Reason("labels", path, why)
 

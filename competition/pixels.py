@@ -162,12 +162,32 @@ def read_beside(files: Files, path: str, header: Sequence[str], span: Span, head
         return pd.DataFrame(index=range(len(rows)))
     if torn := next((place for place, row in enumerate(rows, 1) if len(row) != before + after), None):
         raise CompetitionError(f"{path}: row {torn} is cut: it has fewer cells than the header. Download the table again")
+    quoted = next((place for place, row in enumerate(rows, 1) if any(cell.count(b'"') % 2 or b'""' in cell for cell in row)), None)
+    cells = [[cell.strip().strip(b'"') for cell in column] for column in zip(*rows, strict=True)]
+    if quoted and len((cells := _quoted_cells(files, path, header, span, headed))[0]) != len(rows):
+        raise CompetitionError(f"{path}: cannot be read from row {quoted} on: is a quote opened there and never closed?")
     try:
-        columns = [[cell.decode().strip().strip('"') for cell in column] for column in zip(*rows, strict=True)]
+        columns = [[cell.decode().strip() for cell in column] for column in cells]
     except UnicodeDecodeError:
         odd = next(place for place, row in enumerate(rows, 1) if b",".join(row).decode("utf-8", "ignore").encode() != b",".join(row))
         raise CompetitionError(f"{path}: row {odd} is no UTF-8: it is damaged, or the table has to be saved as UTF-8") from None
     return pd.DataFrame(dict(zip(names, columns or [[] for _ in names], strict=True)), dtype="str")
+
+
+def _quoted_cells(files: Files, path: str, header: Sequence[str], span: Span, headed: bool) -> list[list[bytes]]:
+    """The columns beside the pixels, some of whose cells hold commas or quotes; empty ones where that is no table."""
+    import pyarrow as pa
+    import pyarrow.csv as csv
+
+    names = [str(place) for place in range(len(header))]
+    wanted = [*names[: span.first], *names[span.last :]]
+    options = csv.ReadOptions(column_names=names, skip_rows=int(headed), block_size=BLOCK_BYTES)
+    convert = csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.binary()))
+    try:
+        read = csv.read_csv(pa.py_buffer(files.read(path)), options, csv.ParseOptions(), convert)
+    except pa.ArrowInvalid:  # rows of more or fewer cells than the header
+        return [[] for _ in wanted]
+    return [column.to_pylist() for column in read.columns]
 
 
 def _row_ends(files: Files, path: str, before: int, after: int) -> Iterator[bytes]:

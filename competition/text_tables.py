@@ -19,7 +19,7 @@ from competition.headers import joined_by_number, names_without_header
 from competition.image_index import ImageIndex
 from competition.json_tables import read_json, text_frame
 from competition.names import words
-from competition.pixels import PixelRows, PixelTable, Span, pixel_span, read_beside
+from competition.pixels import PixelRows, PixelTable, pixel_span, read_beside
 from competition.table_parts import parts_joined
 from competition.table_splits import TEST_ROWS, split_rows
 
@@ -187,7 +187,7 @@ def read_delimited(files: Files, path: str, index: ImageIndex) -> Table | None:
     below = [row for row in below[:-1] or below if len(row) == len(header)]
     _refuse_twins(header, path)
     span = pixel_span(header, below)
-    if span and delimiter == "," and not packed and _plain(below, span):
+    if span and delimiter == "," and not packed:
         if encoding_of(head).startswith("utf-16"):
             raise CompetitionError(f"{path}: pixels in UTF-16 are not read: save it as UTF-8")
         beside = read_beside(files, path, header, span, headed=names is None)
@@ -217,11 +217,6 @@ def _delimiter(lines: Sequence[str], path: str) -> str:
         if " " in lines[0] and len({len(line.split()) for line in whole if line.strip()}) == 1:
             return " "
     return best
-
-
-def _plain(rows: Sequence[Sequence[str]], span: Span) -> bool:
-    """Whether no cell beside the pixels holds a comma: then a row can be cut at its commas."""
-    return not any("," in cell for row in rows for cell in (*row[: span.first], *row[span.last :]))
 
 
 def parse_delimited(content: bytes, path: str, delimiter: str, names: Sequence[str] | None = None) -> tuple[pd.DataFrame, str]:

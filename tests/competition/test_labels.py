@@ -8,6 +8,7 @@ import pytest
 
 from competition.config import CompetitionConfig
 from competition.contest import Competition
+from competition.errors import CompetitionError
 from competition.load import load
 from tests.layouts import Tree, put
 from tests.miniatures.making import BOTH, TRAIN, parquet
@@ -59,3 +60,28 @@ def test_lists_of_one_label_each_are_one_label(tmp_path: Path) -> None:
         put(tmp_path, {**BOTH, "train.json": json.dumps([{"id": n, "labels": [["x", "y", "z"][row % 3]]} for row, n in enumerate(TRAIN)])})
     )
     assert (found.task.kind, found.task.classes) == ("multiclass", ("x", "y", "z"))
+
+
+def pixel_table(labels: list[str], first: bool) -> Tree:
+    pixels = [",".join(str((7 * row + 3 * place) % 256) for place in range(16)) for row in range(len(labels))]
+    header = ",".join(f"pixel{place}" for place in range(16))
+    rows = [f"{label},{row}" if first else f"{row},{label}" for label, row in zip(labels, pixels, strict=True)]
+    return {
+        "train.csv": "\n".join([f"label,{header}" if first else f"{header},label", *rows, ""]),
+        "test.csv": "\n".join([header, *pixels[:4], ""]),
+    }
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("odd", ["cat, big", 'the "big" cat', '5" cat'])
+def test_labels_beside_pixels_may_need_quotes(odd: str, first: bool, tmp_path: Path) -> None:
+    written = odd if odd.startswith("5") else '"' + odd.replace('"', '""') + '"'
+    labels = [written if row > 11 and row % 3 == 2 else "dog" if row % 2 else "owl" for row in range(30)]
+    found = ask(put(tmp_path, pixel_table(labels, first)))
+    assert found.task.classes == tuple(sorted([odd, "dog", "owl"]))
+    assert [said(found, row) for row in range(30)] == [{odd if label == written else label} for label in labels]
+
+
+def test_a_quote_beside_pixels_that_is_never_closed(tmp_path: Path) -> None:
+    with pytest.raises(CompetitionError, match=r"train.csv: cannot be read from row 13 on: is a quote opened there and never closed"):
+        ask(put(tmp_path, pixel_table(['"cat' if row == 12 else "dog" if row % 2 else "owl" for row in range(30)], first=True)))
