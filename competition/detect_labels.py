@@ -60,6 +60,7 @@ class Candidate:
 def image_tables(tables: Tables, index: ImageIndex, sample: Sample | None, id_column: str = "auto") -> list[Candidate]:
     """The tables in which a column names images, the sample submission left out; where none does, those in which one numbers them."""
     found = []
+    rows_of_classes = sample is not None and len(set(sample.ids)) * 2 <= len(sample.ids)  # which are answered one by one
     others = {
         path: table
         for path, table in tables.of.items()
@@ -69,7 +70,10 @@ def image_tables(tables: Tables, index: ImageIndex, sample: Sample | None, id_co
         if id_column != "auto" and id_column in table.frame.columns:
             found.append(Candidate(path, id_column, table.frame, index.share(table.frame[id_column].tolist()), role_of_file(path)))
             continue
-        if best := index.column_of_ids(table.frame, table.frame.columns):
+        best = index.column_of_ids(table.frame, table.frame.columns)
+        if best is None and role_of_file(path) != "test" and not rows_of_classes:
+            best = index.column_of_repeated_ids(table.frame, table.frame.columns)
+        if best:
             found.append(Candidate(path, best[0], table.frame, best[1], role_of_file(path)))
     if not found:
         for path, table in others.items():

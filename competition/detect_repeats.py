@@ -26,10 +26,17 @@ def one_row_an_image(train: Rows, target: Target) -> tuple[Rows, Target, list[st
         if disagree:
             boxes = boxes_beside(train.frame.columns)
             id_of = dict(zip(train.images, train.ids, strict=True))
+            if target.task.kind == "regression":
+                remedy = "Make a copy with one row an image, with their mean, say"
+            elif (marks := _marks(train, target)) and len(rows) == len(set(kept_images)) * len(target.task.classes):
+                remedy = (
+                    f"A row for each class, marked by {marks!r}, is not understood; write one row an image, with a column for each class"
+                )
+            else:
+                remedy = "Is each a label of its own? Then --competition.task multilabel"
             raise CompetitionError(
                 f"{train.where}: {len(disagree):,} ids are there more than once with different labels: "
-                f"{examples(id_of[image] for image in disagree)}. "
-                f"Is each a label of its own? Then --competition.task multilabel{boxes and '.'}{boxes}"
+                f"{examples(id_of[image] for image in disagree)}. {remedy}{boxes and '.'}{boxes}"
             )
     truth = np.zeros((len(train.images), target.truth.shape[1]), np.float32)
     truth[target.kept] = target.truth
@@ -48,3 +55,9 @@ def one_row_an_image(train: Rows, target: Target) -> tuple[Rows, Target, list[st
         replace(target, truth=truth[kept], kept=kept),
         [f"{count:,} images have more than one row in {train.where}: their rows are taken together"],
     )
+
+
+def _marks(train: Rows, target: Target) -> str | None:
+    """The column beside the label that says of each row whether it holds."""
+    others = [name for name in train.frame.columns if name and name not in target.columns]
+    return next((name for name in others if set(train.frame[name].str.strip()) <= {"0", "1", "0.0", "1.0"}), None)

@@ -50,6 +50,7 @@ TARGET_WORDS = [
     "y",
 ]
 
+LINE_END = "\n"  # which no label holds: what it separates is whole
 FOLD_WORDS = frozenset(["fold", "folds", "kfold", "split"])
 
 
@@ -98,7 +99,7 @@ def find_target(
     if told.kind != "regression" and len(columns) == 1:
         reasons += _alike(told.classes)
     truth, kept = encode(train, told, columns, separator)
-    between = " " if listed else separator  # the bars between labels of lists are ours
+    between = " " if listed or separator == LINE_END else separator  # the bars between labels of lists are ours
     return Target(task, told, columns, truth[kept], kept, separator, between, tuple(reasons))
 
 
@@ -315,7 +316,8 @@ def _task_of_values(
             raise CompetitionError(f"task 'regression' is impossible: column {column!r} holds {examples(wrong)}, which are no numbers")
         return Task(kind, (column,)), " ", Reason("task", kind, why, sure)
     if kind == "multilabel":
-        separator = separator or " "
+        a_row_a_label = len(set(train.images)) < len(train.images)  # of an image: "red fox" is one
+        separator = separator or (LINE_END if a_row_a_label else " ")
         classes = in_order({name for value in distinct for name in split_labels(value, separator)})
     else:
         classes = in_order(distinct)

@@ -15,6 +15,7 @@ from competition.spelling import BY_NUMBER, Spelling, cleaned, loosely
 LOOKED_AT_IDS = 200
 SPELLED_IDS = 20  # are asked whether ids have endings and folders
 LEAST_SHARE = 0.5  # of the looked-at ids that must be images for a column to be one of ids
+MOST_ROWS_AN_IMAGE = 50  # of a label, a box or a reader each; with more, the column's values are classes
 LEAST_NUMBERED = 0.9  # of a group's images, whose numbers a column has, for it to number them
 
 
@@ -78,6 +79,15 @@ class ImageIndex:
                 best = next((name for name in alike if self._of_no_others(frame[name].tolist())), alike[0])
                 return next((name for name in alike if _are_files_of_rows(frame[name], frame[best])), best), most
         return None
+
+    def column_of_repeated_ids(self, frame: pd.DataFrame, columns: Iterable[str]) -> tuple[str, float] | None:
+        """As column_of_ids, where an image has several rows: of such columns, the one of the most different values."""
+        found = []
+        for name in filter(None, columns):
+            distinct = frame[name].drop_duplicates().tolist()
+            if len(frame) <= MOST_ROWS_AN_IMAGE * len(distinct) and (share := self.share(distinct)) > LEAST_SHARE:
+                found.append((len(distinct), name, share))
+        return max(found)[1:] if found else None
 
     def column_of_numbers(self, frame: pd.DataFrame, columns: Iterable[str]) -> str | None:
         """The column of whole numbers, none of them twice, that are the numbers in the names of nearly all images of a group."""

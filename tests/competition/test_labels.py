@@ -10,7 +10,7 @@ from competition.config import CompetitionConfig
 from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.load import load
-from tests.layouts import Tree, put
+from tests.layouts import Tree, csv, put
 from tests.miniatures.making import BOTH, TRAIN, parquet
 
 
@@ -85,3 +85,36 @@ def test_labels_beside_pixels_may_need_quotes(odd: str, first: bool, tmp_path: P
 def test_a_quote_beside_pixels_that_is_never_closed(tmp_path: Path) -> None:
     with pytest.raises(CompetitionError, match=r"train.csv: cannot be read from row 13 on: is a quote opened there and never closed"):
         ask(put(tmp_path, pixel_table(['"cat' if row == 12 else "dog" if row % 2 else "owl" for row in range(30)], first=True)))
+
+
+def long_table(labels: list[list[str]], header: str = "id,label") -> Tree:
+    return {**BOTH, "train.csv": csv(header, [f"{name},{label}" for name, own in zip(TRAIN, labels, strict=True) for label in own])}
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 8])
+def test_an_image_may_have_a_row_for_each_of_its_labels(rows: int, tmp_path: Path) -> None:
+    names = ["red fox", "grey wolf", "brown bear", "red deer", "owl"]
+    labels = [[names[(row + place) % 5] for place in range(1 + row % 3)] * rows for row in range(12)]
+    put(tmp_path, long_table(labels))
+    with pytest.raises(CompetitionError, match=r"8 ids are there more than once with different labels: .* --competition.task multilabel$"):
+        ask(tmp_path)
+    found = ask(tmp_path, task="multilabel")
+    assert found.task.classes == tuple(sorted(names))
+    assert [said(found, row) for row in range(12)] == [set(own) for own in labels]
+    assert len(ask(put(tmp_path, long_table([[names[row % 5]] * rows for row in range(12)]))).train) == 12
+
+
+@pytest.mark.parametrize(
+    ("header", "labels", "remedy"),
+    [
+        ("id,score", [["0.5", f"1.{row}"] for row in range(12)], "Make a copy with one row an image, with their mean, say"),
+        (
+            "id,class,present",
+            [[f"{kind},{row % 2}" for kind in "xyz"] for row in range(12)],
+            "A row for each class, marked by 'present', is not",
+        ),
+    ],
+)
+def test_rows_of_one_image_that_disagree(header: str, labels: list[list[str]], remedy: str, tmp_path: Path) -> None:
+    with pytest.raises(CompetitionError, match=f"train.csv: 12 ids are there more than once with different labels: .*{remedy}"):
+        ask(put(tmp_path, long_table(labels, header)))
