@@ -194,8 +194,21 @@ def _from_files(
         train = train.only([image not in in_test for image in train.images])
     if spare := _without_a_label(index, {*train.images, *in_test}):
         notes.append(f"{spare:,} images of the training folder are in no row of {train.where}: they are left out")
+    notes += _validation_left_out(candidates, train, index)
     beside, more = columns_beside(train, candidates)
     return train, test, [reason], [*notes, *more], beside
+
+
+def _validation_left_out(candidates: Sequence[Candidate], train: Rows, index: ImageIndex) -> list[str]:
+    """A note on each table of validation images of their own, whose columns are those of the label table, and whose ids are too."""
+    used, notes = set(train.images), []
+    for candidate in candidates:
+        if candidate.role == "val" and candidate.path != train.where and set(candidate.frame.columns) == set(train.frame.columns):
+            images = set(index.match(candidate.frame[candidate.column].str.strip().tolist(), "val").images) - {None}
+            if left := len(images - used):
+                why = f"its ids stand in {train.where} too: to train on them, put one table of both in their place, with folders in the ids"
+                notes.append(f"{left:,} images of {candidate.path} are left out, {why}")
+    return notes
 
 
 def _without_a_label(index: ImageIndex, used: set[str]) -> int:

@@ -10,7 +10,7 @@ from competition.config import CompetitionConfig
 from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.load import load
-from tests.layouts import Tree, csv, put
+from tests.layouts import Tree, csv, pictures, put
 from tests.miniatures.making import BOTH, TRAIN, parquet
 
 
@@ -118,3 +118,17 @@ def test_an_image_may_have_a_row_for_each_of_its_labels(rows: int, tmp_path: Pat
 def test_rows_of_one_image_that_disagree(header: str, labels: list[list[str]], remedy: str, tmp_path: Path) -> None:
     with pytest.raises(CompetitionError, match=f"train.csv: 12 ids are there more than once with different labels: .*{remedy}"):
         ask(put(tmp_path, long_table(labels, header)))
+
+
+def test_validation_rows_of_the_same_ids_are_told(tmp_path: Path) -> None:
+    parts = {"train": range(12), "val": range(6)}
+    tree: Tree = {
+        **pictures(f"{part}/{number}.png" for part, numbers in {**parts, "test": range(3)}.items() for number in numbers),
+        **{f"{part}.csv": csv("id,label", [f"{number}.png,{'ab'[number % 2]}" for number in numbers]) for part, numbers in parts.items()},
+    }
+    found = ask(put(tmp_path, tree))
+    assert len(found.train) == 12
+    assert any(note.startswith("6 images of val.csv are left out, its ids stand in train.csv too: ") for note in found.notes)
+    together = csv("id,label", [f"{part}/{number}.png,{'ab'[number % 2]}" for part, numbers in parts.items() for number in numbers])
+    (tmp_path / "val.csv").unlink()
+    assert len(ask(put(tmp_path, {"train.csv": together})).train) == 18
