@@ -21,6 +21,7 @@ ORDINAL_METRIC = "qwk"  # says of whole numbers that they are grades
 NEGATIVE = frozenset(["0", "0.0", "false", "no", "n", "none", "negative", "neg", "normal", "healthy", "benign", "absent", "real"])
 POSITIVE = frozenset(["1", "1.0", "true", "yes", "y", "positive", "pos", "abnormal", "malignant", "present", "fake"])
 SEPARATORS = " +,;|"
+WITHIN_NAMES = " ,"  # of these, what may stand between words of one name
 JOINING_WORDS = frozenset(["of", "and", "the", "in", "on", "with"])  # "ace of clubs" is one name
 MOST_ODD, FEWEST_NUMBERS = 0.05, 3  # of different values; with more, or among fewer, what is no number is a class
 DECIMAL_COMMA, THOUSANDS = re.compile(r"-?\d+,\d+"), re.compile(r"-?\d{1,3}(,\d{3})*")
@@ -46,7 +47,10 @@ def _kind_of_values(
 ) -> tuple[Kind, str, bool]:
     if separator is not None:
         shown = next((value for value in distinct if separator in value), distinct[0])
-        return "multilabel", f"cells of {column!r} are lists such as {shown!r}", True
+        alone = {value for value in distinct if separator not in value}
+        numbers = all(as_number(part) is not None for value in distinct for part in split_labels(value, separator))
+        sure = separator not in WITHIN_NAMES or bool(alone) or numbers
+        return "multilabel", f"cells of {column!r} are lists such as {shown!r}", sure
     if len(distinct) == 2:
         return "binary", f"{column!r} holds {distinct[0]!r} and {distinct[1]!r}", True
     numbers = [as_number(value) for value in distinct]
@@ -99,8 +103,8 @@ def consecutive(names: Sequence[str]) -> bool:
 def separator_of(distinct: Sequence[str]) -> str | None:
     """What separates the labels where cells are lists of labels; None where a cell is one label.
 
-    "Common wheat" is one: its words do not come alone or in other cells. Lists are of numbers, or of words that stand
-    alone too, or reuse few words in many cells.
+    "Common wheat" is one: its words do not come alone or in other cells. So is "red dress" where each cell is a colour and a thing.
+    Lists are of numbers, or of words that stand alone too, or reuse few words in many cells.
     """
     if len(distinct) < 3:
         return None
@@ -115,9 +119,18 @@ def separator_of(distinct: Sequence[str]) -> str | None:
             continue
         if all(re.fullmatch(r"-?\d+", part) for part in known):
             return separator
+        if separator in WITHIN_NAMES and _each_has_its_place(lists):
+            continue
         if len(known) * OFTEN_REUSED <= len(distinct) or (alone and sum(alone.issuperset(parts) for parts in several) * 2 >= len(several)):
             return separator
     return None
+
+
+def _each_has_its_place(lists: Sequence[Sequence[str]]) -> bool:
+    """Whether all lists are of one length, and each word stands at one place in all of them."""
+    return len(set(map(len, lists))) == 1 and len({part for parts in lists for part in parts}) == sum(
+        len(set(column)) for column in zip(*lists, strict=True)
+    )
 
 
 def split_labels(value: str, separator: str) -> list[str]:

@@ -10,7 +10,7 @@ from competition.config import CompetitionConfig
 from competition.contest import Competition
 from competition.errors import CompetitionError
 from competition.load import load
-from tests.layouts import Tree, csv, pictures, put
+from tests.layouts import Tree, csv, pictures, put, usual
 from tests.miniatures.making import BOTH, TRAIN, parquet
 
 
@@ -132,3 +132,22 @@ def test_validation_rows_of_the_same_ids_are_told(tmp_path: Path) -> None:
     together = csv("id,label", [f"{part}/{number}.png,{'ab'[number % 2]}" for part, numbers in parts.items() for number in numbers])
     (tmp_path / "val.csv").unlink()
     assert len(ask(put(tmp_path, {"train.csv": together})).train) == 18
+
+
+COLOURS, THINGS = ("black", "blue", "red", "white"), ("dress", "hat", "shoes", "shirt")
+WORDS: dict[str, tuple[list[str], str, bool]] = {  # cells, task, sure
+    "a colour and a thing": ([f"{colour} {thing}" for colour in COLOURS for thing in THINGS], "multiclass", True),
+    "the same with a comma": ([f'"{colour}, {thing}"' for colour in COLOURS for thing in THINGS], "multiclass", True),
+    "the same with bars": ([f"{colour}|{thing}" for colour in COLOURS for thing in THINGS], "multilabel", True),
+    "words at any place": ([f"{one} {other}" for one in COLOURS for other in COLOURS if one != other], "multilabel", False),
+    "some words alone": ([*COLOURS, "black red", "blue red"], "multilabel", True),
+    "numbers": ([f"{one} {other}" for one in "123" for other in "456"], "multilabel", True),
+}
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_names_of_two_words_are_no_lists(case: str, tmp_path: Path) -> None:
+    cells, task, sure = WORDS[case]
+    found = ask(put(tmp_path, usual(cells * 2, cells[:4])))
+    assert found.task.kind == task
+    assert [reason.sure for reason in found.reasons if reason.what == "task"] == [sure]
