@@ -176,10 +176,7 @@ def _places(directory: bytes, count: int, where: str) -> dict[str, int]:
             break
         left -= 1
         raw = directory[place + fixed : place + fixed + name_len]
-        if raw.isascii():
-            name = raw.decode("ascii")
-        else:
-            name = raw.decode("utf-8" if directory[place + 9] & UTF8_HIGH_BYTE else "cp437", "replace")
+        name = raw.decode("ascii") if raw.isascii() else _decoded(raw, bool(directory[place + 9] & UTF8_HIGH_BYTE))
         if "\\" in name:
             name = name.replace("\\", "/")
         name = name.removeprefix("./")  # `zip -r data.zip ./train` writes so
@@ -189,6 +186,14 @@ def _places(directory: bytes, count: int, where: str) -> dict[str, int]:
     if place != end or left & 0xFFFF:  # some writers have sixteen bits for the number of files, however many there are
         raise CompetitionError(f"{where}: the zip's list of files is damaged: download it again")
     return places
+
+
+def _decoded(raw: bytes, marked: bool) -> str:
+    """A name that is no ASCII: macOS and others write UTF-8 without marking it so; what is none is of the old code page."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8" if marked else "cp437", "replace")
 
 
 def _end(span: Span, where: str) -> tuple[int, int, int, int]:

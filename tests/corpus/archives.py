@@ -6,7 +6,7 @@ import re
 import tarfile
 import zipfile
 
-from tests.corpus.door import CLASSES, SAMPLE, Case, Right, made, red
+from tests.corpus.door import CLASSES, LABELS, SAMPLE, Case, Right, made, red
 from tests.layouts import Tree, archive
 
 BOMB_BYTES = 2**24
@@ -92,6 +92,10 @@ def ending(tar: bytes, blocks: int) -> bytes:
 
 
 TRAIN_ZIP = archive(in_folder("train"))
+ACCENTS: Tree = {
+    re.sub(r"\ba(?=\d)", "\u00e1", name): re.sub(r"(?m)^a(?=\d)", "\u00e1", data) if isinstance(data, str) else data
+    for name, data in made().items()
+}
 CLASSES_TAR = tarred(by_class())
 CUT = header_of(CLASSES_TAR, 18)
 NO_HEADER = rf"the tar is cut or damaged at byte {CUT:,} \(where a file's header should be\): download it again"
@@ -127,6 +131,11 @@ TOP: dict[str, tuple[str, bytes, Right | str]] = {  # what is opened itself
         "c.zip",
         archive(made() | {"../../passwords.csv": "id,label\na0,bee\n"}),
         Right(said=r"c.zip: 1 files would lie outside of it: '../../passwords.csv'; they are left out"),
+    ),
+    "a zip of UTF-8 names that are not marked so": (
+        "c.zip",
+        marked(archive(ACCENTS), 8, 6, b"\0\0"),
+        Right(rows={name.replace("a", "\u00e1"): label for name, label in LABELS.items()}),
     ),
     "a zip that is cut": (
         "c.zip",
