@@ -165,7 +165,8 @@ def column_of_classes(frame: pd.DataFrame, classes: Sequence[str], id_column: st
     for same in (str.strip, lambda cell: cell.strip().casefold()):
         wanted = set(map(same, classes))
         for name in frame.columns:
-            if name != id_column and same(frame[name].iloc[0]) in wanted and set(map(same, frame[name].unique())) - {""} <= wanted:
+            first = next(filter(str.strip, frame[name]), "")  # asked before all of them: most columns hold something else
+            if name != id_column and same(first) in wanted and set(map(same, frame[name].unique())) - {""} <= wanted:
                 return name
     return None
 

@@ -235,8 +235,8 @@ def _of_means(name: str) -> str:
 
 
 def _task_of_columns(train: Rows, columns: Sequence[str], sample: Sample | None, ask: CompetitionConfig) -> tuple[Task, Reason]:
-    values = train.frame[list(columns)]
-    distinct = {value.strip() for name in columns for value in values[name].unique()} - {""}
+    values = train.frame[list(columns)].apply(lambda column: column.str.strip())
+    distinct = {value for name in columns for value in values[name].unique()} - {""}
     numbers = {as_number(value) for value in distinct}
     if None in numbers:
         wrong = [value for value in sorted(distinct) if as_number(value) is None]

@@ -151,3 +151,23 @@ def test_names_of_two_words_are_no_lists(case: str, tmp_path: Path) -> None:
     found = ask(put(tmp_path, usual(cells * 2, cells[:4])))
     assert found.task.kind == task
     assert [reason.sure for reason in found.reasons if reason.what == "task"] == [sure]
+
+
+@pytest.mark.parametrize("cell", ['" "', "\t", "\u00a0", ""])
+def test_a_blank_cell_among_columns_of_classes_is_named(cell: str, tmp_path: Path) -> None:
+    tree = usual("0" * 8, ["0.5,0.5,0.5"] * 4)
+    tree["sample_submission.csv"] = csv("id,x,y,z", [f"b{number:03d},0.5,0.5,0.5" for number in range(4)])
+    tree["train.csv"] = csv("id,x,y,z", [f"a{number:03d},{number % 2},{cell if number == 3 else 1},0" for number in range(8)])
+    with pytest.raises(CompetitionError, match=r"train.csv: 1 rows have empty cells among 'x', 'y', 'z', the first is row 4"):
+        ask(put(tmp_path, tree))
+
+
+@pytest.mark.parametrize("empty", [0, 5])
+def test_a_row_without_a_label_may_be_the_first(empty: int, tmp_path: Path) -> None:
+    tree = usual("0" * 9, ["0"] * 4)
+    tree["sample_submission.csv"] = csv("id,cat,dog,owl", [f"b{number:03d},0.3,0.3,0.4" for number in range(4)])
+    rows = [f"a{row:03d},{'xyz'[row % 3]}{row},{'' if row == empty else ('cat', 'dog', 'owl')[row % 3]}" for row in range(9)]
+    tree["train.csv"] = csv("id,source,kind", rows)
+    found = ask(put(tmp_path, tree))
+    assert (len(found.train), found.task.classes) == (8, ("cat", "dog", "owl"))
+    assert all(reason.sure for reason in found.reasons if reason.what == "target")
