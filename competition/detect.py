@@ -192,7 +192,7 @@ def _from_files(
             raise CompetitionError(f"{where}: all images that {train.where} labels are test images: {examples(train.images)}")
         notes.append(f"{overlap:,} rows of {train.where} are of test images: they are left out of training")
         train = train.only([image not in in_test for image in train.images])
-    if spare := _without_a_label(index, {*train.images, *in_test}):
+    if train.where != FOLDERS and (spare := _without_a_label(index, {*train.images, *in_test})):
         notes.append(f"{spare:,} images of the training folder are in no row of {train.where}: they are left out")
     notes += _validation_left_out(candidates, train, index)
     beside, more = columns_beside(train, candidates)
@@ -245,8 +245,8 @@ def _training_rows(
         if rows is not None and ask.labels == "auto":
             _refuse_passing_over(tables, sample, rows, index)
         if rows is not None:
-            flat = len(paths) - len(rows.images)
-            notes += [f"{flat:,} training images lie in no folder of a class: they are left out"] if flat else []
+            flat = sorted(set(paths) - set(rows.images))
+            notes += [f"{len(flat):,} training images lie in no folder of a class: they are left out: {examples(flat)}"] if flat else []
             same = "; the same file names in each: are these classes?" if same_in_each_folder(rows) else ""
             return (
                 rows,

@@ -23,6 +23,7 @@ UNLABELLED_WORDS = frozenset(["unlabeled", "unlabelled"])
 NUMBERED_NAME = re.compile(r"^(.*?[^\d\W_].*?)[\W_]*\(?\d+\)?$")
 MOST_CLASSES_BY_NAME = 1000
 LOOKED_AT_MISSING = 20  # ids without an image, for one that has several
+MOST_STRAY = 0.05  # of the images beside the folders of classes: a cover, an overview
 MOST_MISSING = 0.05  # of the training rows without an image: what is published lacks a few, a download that broke off lacks many
 
 
@@ -250,10 +251,14 @@ def is_unlabelled(path: str) -> bool:
 
 def folder_rows(paths: Sequence[str], asked: Collection[str] = ()) -> Rows | None:
     """Images whose folder is their class; None where there are not two such folders, or they are those of training and validation.
+    The few that lie beside the folders are left out.
 
     asked: names of classes; of folders in folders, those are the classes that have these names, else the outer ones.
     """
     base = _common_folder(paths)
+    below = [path for path in paths if "/" in path[len(base) :]]
+    if 0 < len(paths) - len(below) <= MOST_STRAY * len(paths):
+        return folder_rows(below, asked)
     parts = [path[len(base) :].split("/")[:-1] or [""] for path in paths]
     levels = range(min(map(len, parts), default=0))
     level = next((level for level in levels if asked and {folders[level] for folders in parts}.issuperset(asked)), 0)

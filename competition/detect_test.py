@@ -118,7 +118,12 @@ def found_test(candidates: Sequence[Candidate], index: ImageIndex, train: Rows, 
 def _test_folders(paths: Sequence[str], train: Rows) -> Rows | None:
     """The test images with their folders as labels, where these are classes that training has too."""
     rows = folder_rows(paths)
-    if rows is None or train.column is not None or not set(rows.frame["label"]) <= set(train.frame["label"]):
+    if (
+        rows is None
+        or len(rows.images) < len(paths)
+        or train.column is not None
+        or not set(rows.frame["label"]) <= set(train.frame["label"])
+    ):
         return None
     return rows
 

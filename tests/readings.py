@@ -35,6 +35,16 @@ READINGS: dict[str, Miniature] = {
         *("multiclass", "label", 3, (12, "cat0"), (6, "0")),
         note="4 training images lie in no folder of a class",
     ),
+    "classes below train, and a cover beside them": Miniature(
+        lambda: {
+            **pictures(f"train/{kind}/{kind}{place}.jpg" for kind in PETS for place in range(8)),
+            **pictures(["train/overview.jpg"]),
+            **NUMBERS,
+            **asked("cat"),
+        },
+        *("multiclass", "label", 3, (24, "cat0"), (6, "0")),
+        note="1 training images lie in no folder of a class: they are left out: 'train/overview.jpg'",
+    ),
     "classes below train, a table of val": Miniature(
         lambda: {
             **pictures(f"train/{kind}/{kind}{place}.jpg" for kind in PETS for place in range(4)),
