@@ -228,7 +228,7 @@ def _training_rows(
                 raise CompetitionError(
                     f"{candidate.path}: there is no column {ask.id_column!r}, its columns are {examples(candidate.frame.columns, 12)}"
                 )
-            rows, notes, lacking = table_rows(candidate, index, "train")
+            rows, notes, lacking = table_rows(candidate, index, sample)
             if joined := _with_train_folders(rows, index):
                 why = f"{reason.why}; it is of the validation images alone, and names the folders of the training images"
                 return joined, Reason("labels", f"{rows.where} and folders", why), notes

@@ -195,22 +195,25 @@ def _check_agreement(best: Candidate, others: Sequence[Candidate], sample: Sampl
             )
 
 
-def table_rows(candidate: Candidate, index: ImageIndex, role: Role | None) -> tuple[Rows, list[str], str]:
+def table_rows(candidate: Candidate, index: ImageIndex, sample: Sample | None) -> tuple[Rows, list[str], str]:
     """The table's rows with their images, notes on the choice of folders, and which few rows were left out for want of an image.
 
     Raises: CompetitionError where more images are missing.
     """
     frame = candidate.frame
     ids = frame[candidate.column].str.strip().tolist()
-    match = index.match(ids, role)
+    match = index.match(ids, "train")
     notes = [f"{match.groups[0]} was taken for {candidate.path}; {folder} has images of the same names" for folder in match.instead]
     notes += [f"{candidate.path}: {candidate.column!r} numbers the images: {ids[0]!r} is {match.images[0]}"] if match.by_number else []
     images, lacking = match.images, ""
     if match.missing:
-        blank = (frame.drop(columns=candidate.column).iloc[match.missing] == "").all(axis=1).tolist()
-        missing = [ids[place] for place in itertools.compress(match.missing, [not empty for empty in blank])]
+        of_test = _test_rows(candidate, match.missing, index, sample)
+        notes += [f"{len(of_test):,} rows of {candidate.path} are of test images: they are left out of training"] if of_test else []
+        lacks = [place for place in match.missing if place not in of_test]
+        blank = (frame.drop(columns=candidate.column).iloc[lacks] == "").all(axis=1).tolist()
+        missing = [ids[place] for place in itertools.compress(lacks, [not empty for empty in blank])]
         if len(missing) > MOST_MISSING * len(ids):
-            raise missing_images(candidate.path, candidate.column, missing, len(ids), index, role)
+            raise missing_images(candidate.path, candidate.column, missing, len(ids), index, "train")
         if any(blank):
             notes.append(f"{sum(blank):,} rows of {candidate.path} have neither an image nor a label: they are left out")
         if missing:
@@ -218,6 +221,19 @@ def table_rows(candidate: Candidate, index: ImageIndex, role: Role | None) -> tu
         present = [image is not None for image in images]
         frame, ids = frame[np.asarray(present)], list(itertools.compress(ids, present))
     return Rows(candidate.path, candidate.column, frame, ids, [image for image in images if image is not None]), notes, lacking
+
+
+def _test_rows(candidate: Candidate, places: Sequence[int], index: ImageIndex, sample: Sample | None) -> set[int]:
+    """Those rows of a table of all images that are of the test folder: asked for by the sample, or without what the other rows are told."""
+    ids = candidate.frame[candidate.column].iloc[list(places)].str.strip().tolist()
+    images = index.match(ids, "test").images
+    folder, asked = set(index.of_role("test")), set(sample.ids) if sample else set()
+    of_test = [place for place, image in zip(places, images, strict=True) if image in folder]
+    if of_test and not asked.issuperset(candidate.frame[candidate.column].iloc[of_test].str.strip()):
+        empty = candidate.frame == ""
+        labels = empty.columns[empty.iloc[of_test].all() & (empty.mean() < 1)]
+        of_test = of_test if len(labels) else []
+    return set(of_test)
 
 
 def missing_images(where: str, column: str, missing: Sequence[str], total: int, index: ImageIndex, role: Role | None) -> CompetitionError:

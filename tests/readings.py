@@ -45,6 +45,23 @@ READINGS: dict[str, Miniature] = {
         *("multiclass", "label", 3, (24, "cat0"), (6, "0")),
         note="1 training images lie in no folder of a class: they are left out: 'train/overview.jpg'",
     ),
+    "one table of all images, labels of training alone": Miniature(
+        lambda: {
+            **BOTH,
+            "metadata.csv": csv("id,label", [*(f"{n},{label}" for n, label in zip(TRAIN, LABELS, strict=True)), *(f"{n}," for n in TEST)]),
+        },
+        *("multiclass", "label", 3, (12, "a00"), (6, "b00")),
+        note="6 rows of metadata.csv are of test images: they are left out of training",
+    ),
+    "one table of all images, labels of training alone, and a sample": Miniature(
+        lambda: {
+            **BOTH,
+            "metadata.csv": csv("id,label", [*(f"{n},{label}" for n, label in zip(TRAIN, LABELS, strict=True)), *(f"{n}," for n in TEST)]),
+            **sample("id,label", TEST, "cat"),
+        },
+        *("multiclass", "label", 3, (12, "a00"), (6, "b00")),
+        note="6 rows of metadata.csv are of test images: they are left out of training",
+    ),
     "classes below train, a table of val": Miniature(
         lambda: {
             **pictures(f"train/{kind}/{kind}{place}.jpg" for kind in PETS for place in range(4)),

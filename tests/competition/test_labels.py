@@ -171,3 +171,10 @@ def test_a_row_without_a_label_may_be_the_first(empty: int, tmp_path: Path) -> N
     found = ask(put(tmp_path, tree))
     assert (len(found.train), found.task.classes) == (8, ("cat", "dog", "owl"))
     assert all(reason.sure for reason in found.reasons if reason.what == "target")
+
+
+def test_labelled_rows_of_the_test_folder_are_no_test_rows(tmp_path: Path) -> None:
+    """Images that the training folder lacks, and the test folder happens to have."""
+    rows = [f"{name},{'xyz'[row % 3]}" for row, name in enumerate([*TRAIN, "b00", "b01"])]
+    with pytest.raises(CompetitionError, match=r"train.csv: images are missing for 2 of 14 rows, column 'id': 'b00'"):
+        ask(put(tmp_path, {**BOTH, "train.csv": csv("id,label", rows)}))
