@@ -72,6 +72,9 @@ def detect(files: Files, name: str, ask: CompetitionConfig) -> Competition:
             unopened = list(files.unopened.values())
             more = f"; and {len(unopened) - 3} more" if len(unopened) > 3 else ""
             raise CompetitionError(f"{str(error).rstrip('.')}. Could not be opened: {'; '.join(unopened[:3])}{more}") from None
+        if files.left_out:
+            told = f"Not opened, for a folder of the same name stands beside (half unpacked?): {examples(files.left_out)}"
+            raise CompetitionError(f"{str(error).rstrip('.')}. {told}") from None
         raise
 
 
@@ -294,7 +297,8 @@ def _what_to_do(tables: Tables, index: ImageIndex) -> str:
             "for; labels should stand in one table"
         )
     if named := next((table for path, table in tables.of.items() if role_of_file(path) == "train" and len(table.frame.columns) > 1), None):
-        return _rows_of_one_image(named, index) or f" {_no_image_is_called_so(named)}: are the training images there?" + TO_NAME
+        few = _few_images(named, index) or _no_image_is_called_so(named)
+        return _rows_of_one_image(named, index) or f" {few}: are the training images all there?" + TO_NAME
     masks = [group.folder for group in index.groups.values() if group.beside]
     if masks:
         return f" {examples(masks)} hold pictures that belong to others: competitions about masks are not what this is made for"
@@ -308,6 +312,16 @@ def _rows_of_one_image(table: Table, index: ImageIndex) -> str:
         if 1 < len(images) < len(table.frame) and index.share(images) > LEAST_SHARE:
             rows = f"{table.path} has {len(table.frame):,} rows for {len(images):,} images, by column {name!r}"
             return f" {rows}: a row for each class or object is not understood; write one row an image, with a column for each class"
+    return ""
+
+
+def _few_images(table: Table, index: ImageIndex) -> str:
+    """How many values of a column of ids are images, where too few are; empty where no column has any."""
+    for name in table.frame.columns[:MOST_ID_COLUMNS]:
+        ids = table.frame[name].drop_duplicates().str.strip().tolist()
+        found = len(ids) - len(index.match(ids, "train").missing)
+        if found and len(ids) > LEAST_SHARE * len(table.frame):
+            return f"{found:,} of {len(ids):,} values of {name!r} of {table.path} are images"
     return ""
 
 

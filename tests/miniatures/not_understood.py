@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from tests.layouts import SPECIES, Tree, csv, pictures
+from tests.layouts import SPECIES, Tree, archive, csv, pictures
 from tests.miniatures.making import ASKED, BOTH, PLAIN, TEST, TRAIN, at, faces, parquet, sample
 
 
@@ -182,7 +182,17 @@ NOT_UNDERSTOOD: dict[str, tuple[Callable[[], Tree], str]] = {
     ),
     "no training images": (
         lambda: {**pictures(at(TEST, folder="test/")), **PLAIN, **ASKED},
-        "No image is called as 'a00', 'a01' of train.csv are, column 'id': are the training images there",
+        "No image is called as 'a00', 'a01' of train.csv are, column 'id': are the training images all there",
+    ),
+    "a folder that is half unpacked": (
+        lambda: {
+            **pictures(at(TRAIN[:4], folder="train/")),
+            **pictures(at(TEST, folder="test/")),
+            **PLAIN,
+            **ASKED,
+            "train.zip": archive(pictures(at(TRAIN))),
+        },
+        r"4 of 12 values of 'id' of train.csv are images: are the .*Not opened, .* stands beside \(half unpacked\?\): 'train.zip'$",
     ),
     "sounds": (lambda: {"train/a.wav": b"RIFF", **PLAIN}, "no images.*sounds are not read: write their spectrograms as PNG first"),
 }
