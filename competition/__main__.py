@@ -60,9 +60,10 @@ def use(source: Source) -> None:
     from competition.config import CompetitionConfig
     from competition.console import say
     from competition.load import load
-    from competition.settings import COMPETITION_FILE
+    from competition.settings import COMPETITION_FILE, refuse_losing_edits
     from competition.show import toml_text
 
+    refuse_losing_edits()
     competition = load(CompetitionConfig(source=source))
     write_text(COMPETITION_FILE, toml_text(competition, source))
     doubtful = [reason.what for reason in competition.reasons if not reason.sure]

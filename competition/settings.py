@@ -10,9 +10,10 @@ import pydantic
 import tomli_w
 
 from competition.atomic import write_text
+from competition.catalogue import CATALOGUE
 from competition.config import CompetitionConfig, Config, PredictConfig
 from competition.console import complain
-from competition.errors import CompetitionError, choose
+from competition.errors import CompetitionError, choose, examples
 from competition.processes import RANK
 
 COMPETITION_FILE = Path("competition.toml")
@@ -139,10 +140,32 @@ def _competition_file(source: str | None) -> Tree:
     tree = _read_toml(COMPETITION_FILE)
     section = tree.get("competition", {})
     its = section.get("source") if isinstance(section, dict) else None  # what is no section is an error soon after
-    if source is not None and its is not None and source != its:
+    if source is not None and its is not None and not _same_source(source, its):
         complain(f"{COMPETITION_FILE} is about {its!r} and is left out: {source!r} was asked for")
         return {}
     return tree
+
+
+def _same_source(one: str, other: Any) -> bool:
+    """Whether both are one name, or ways to write one path: comp, ./comp/, /home/me/comp."""
+    if one == other or not isinstance(other, str) or not CATALOGUE.keys().isdisjoint((one, other)):
+        return one == other
+    try:
+        return Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+    except (OSError, ValueError, RuntimeError):  # no path: a NUL in it, no such user, a link to itself
+        return False
+
+
+def refuse_losing_edits() -> None:
+    """Nothing, where a new competition.toml may be written.
+
+    Raises: CompetitionError where there is one that sets more than its source.
+    """
+    tree = _read_toml(COMPETITION_FILE) if COMPETITION_FILE.is_file() else {}
+    section = tree.get("competition")
+    keys = [key for key in section if key != "source"] if isinstance(section, dict) else []
+    if edits := [*keys, *(f"[{name}]" for name in tree if name != "competition" or not isinstance(section, dict))]:
+        raise CompetitionError(f"{COMPETITION_FILE} is there already, and sets {examples(edits)}: edit it, or move it away first")
 
 
 def _read_toml(path: Path) -> Tree:

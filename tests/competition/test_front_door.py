@@ -109,11 +109,16 @@ def test_use_writes_a_file_that_means_the_same(contest: Path, capsys: pytest.Cap
     )
     changed = load(competition_config())
     assert (changed.name, changed.metric) == ("our-leaves", "log_loss")
+    edited = Path("competition.toml").read_text()
+    assert main(["use", str(contest)]) == 2
+    assert "competition.toml is there already, and sets 'slug', 'metric': edit it, or move it away first" in capsys.readouterr().err
+    assert Path("competition.toml").read_text() == edited
 
 
 def test_use_of_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["use", "digits"]) == 0
+    for _ in range(2):  # what nobody edited is written anew
+        assert main(["use", "digits"]) == 0
     assert competition_config() == CompetitionConfig(source="digits")
     assert 'source = "digits"' in Path("competition.toml").read_text()
 

@@ -304,3 +304,18 @@ def test_what_a_budget_chose_is_no_part_of_the_name() -> None:
     asked_for = Config.model_validate({"optim": planned | {"planned": ["optim.epochs"]}, "data": {"size_px": 64}})
     assert asked_for.digest() != chose.digest(), "a size that was asked for is"
     assert Config.model_validate({"optim": {"budget": "6m"}}).digest() != asked.digest()
+
+
+@pytest.mark.parametrize("source", ["comp", "./comp/", "comp/../comp", "ABSOLUTE"])
+def test_a_source_may_be_written_in_other_ways(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    toml("competition.toml", '[competition]\nsource = "comp/"\nmetric = "f1"')
+    asked = str(tmp_path / "comp") if source == "ABSOLUTE" else source
+    assert competition_config(asked).metric == train_config(["--competition", asked]).competition.metric == "f1"
+    assert capsys.readouterr().err == ""
+
+
+def test_a_directory_called_as_a_known_competition_is_another(tmp_path: Path) -> None:
+    (tmp_path / "digits").mkdir()
+    toml("competition.toml", '[competition]\nsource = "./digits"\nmetric = "f1_macro"')
+    assert competition_config("digits").metric == "auto"
+    assert competition_config("a\0b").metric == "auto"
