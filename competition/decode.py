@@ -39,6 +39,7 @@ MOST_INFLATED = 1032  # bytes of one that deflate has packed
 PILLOWS_WARNINGS = ("ignore", None, Warning, re.compile("PIL"), 0)  # as the list of filters has it
 # What Pillow may read, by whatever ending. It would read forty kinds, and start Ghostscript for one of them (EPS).
 FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP", "JPEG2000", *(("AVIF",) if find_spec("PIL.AvifImagePlugin") else ()))
+PILLOWS_BYTES = {"P": 3, "I": 4, "F": 4, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # of a value, by mode; a palette's become RGB
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -86,7 +87,7 @@ def shape_of(head: bytes) -> Shape | None:
 
     try:
         with opened(head) as image:
-            if image.mode == "P":
+            if image.mode == "P" and not is_bomb(image.width * image.height, len(head)):
                 image.load()  # which colours of a palette are used, the pixels tell
             grey = image.mode in ("1", "L", "LA", "F", "I", *SIXTEEN_BITS) or (image.mode == "P" and _grey_palette(image))
             return Shape(image.height, image.width, 1 if grey else 3)
@@ -161,7 +162,7 @@ def _decode_png(content: bytes, key: str) -> np.ndarray:
 
 
 def _check_size(shape: Shape, value_bytes: int, content: bytes, key: str) -> None:
-    """Raises: CompetitionError where the pixels, of so many bytes a value, are a bomb. (Pillow has a limit of its own.)"""
+    """Raises: CompetitionError where the pixels, of so many bytes a value, are a bomb."""
     if is_bomb(math.prod(shape) * value_bytes, len(content)):
         what = f"{len(content):,} bytes would become {shape.width:,} x {shape.height:,} px, as no picture does"
         raise _bad(key, f"the image is too large: {what}; where it is meant so, save it smaller")
@@ -203,7 +204,10 @@ def _decode_by_pillow(content: bytes, key: str) -> np.ndarray:
 
     try:
         with opened(content) as image:
+            _check_size(Shape(image.height, image.width, len(image.getbands())), PILLOWS_BYTES.get(image.mode, 1), content, key)
             image.load()
+            if image.format == "PPM" and image.mode == "I":  # 16 bits: Pillow makes the maximum that the file names 65,535
+                return arrays.as_image(np.asarray(image).astype(np.uint16), key)
             with suppress(Exception):  # an EXIF that is none tells of no turn, and the pixels are whole
                 image = ImageOps.exif_transpose(image)
             return _eight_bits(image, key)
@@ -213,10 +217,6 @@ def _decode_by_pillow(content: bytes, key: str) -> np.ndarray:
         if content[:4] in TIFF and (pixels := _decode_tiff_by_cv2(content, key)) is not None:
             return arrays.as_image(pixels, key)
         raise _bad(key, f"{no_image(content)} ({len(content):,} bytes, begins with {content[:8]!r})") from None
-    except Image.DecompressionBombError:
-        raise _bad(
-            key, f"the image is too large: a few bytes ({len(content):,}) say that they are hundreds of millions of pixels"
-        ) from None
     except Exception as error:  # Pillow raises whatever comes on damaged bytes
         raise _bad(key, f"the image is cut or damaged ({error})") from None
 
@@ -231,6 +231,7 @@ def opened(content: bytes) -> "Image.Image":
     # Pillow warns of what is odd in a file; what is wrong is an error anyway. (catch_warnings is not for threads.)
     if PILLOWS_WARNINGS not in warnings.filters:
         warnings.filterwarnings("ignore", module="PIL")
+    Image.MAX_IMAGE_PIXELS = None  # what is no bomb is looked at by _check_size, whatever its size: scans have billions of pixels
     return Image.open(io.BytesIO(content), formats=FORMATS)
 
 

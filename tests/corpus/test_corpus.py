@@ -17,7 +17,7 @@ from tests.corpus.recipes import RECIPES, Wanted
 from tests.corpus.tables import TABLES
 from tests.layouts import Tree
 
-FEWEST_CASES = 305
+FEWEST_CASES = 307
 INTERNALS = re.compile(r"Traceback|\b\w+Error\b|dtype|C error|tokeniz|NoneType|object has no|DataFrame|ndarray|0x[0-9a-f]{6}")
 
 

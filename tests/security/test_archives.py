@@ -354,6 +354,16 @@ def test_a_picture_that_is_a_bomb_is_refused(kind: str, small: None, monkeypatch
     assert not decode(content, "a").any(), "it is whole"
 
 
+def test_pillows_own_limit_is_not_asked(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan of so many pixels as its file has bytes is read, however large; what a few bytes become is refused."""
+    scan = io.BytesIO()
+    Image.new("L", (2000, 6000), 7).save(scan, "TIFF")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert (decode(scan.getvalue(), "a") == 7).all()
+    with pytest.raises(CompetitionError, match=r"too large: \d+,\d+ bytes would become 2,000 x 2,000 px, as no picture does"):
+        decode(picture_of_zeros("GIF"), "a")
+
+
 def test_archives_in_archives_end(tmp_path: Path) -> None:
     content = b"x"
     for depth in range(12):
