@@ -29,6 +29,7 @@ from competition.detect_values import (
 )
 from competition.errors import CompetitionError, choose, examples
 from competition.names import words
+from competition.processes import free_memory
 from competition.task import Kind, Task
 from competition.text_tables import Tables
 
@@ -100,7 +101,7 @@ def find_target(
         reasons += _alike(told.classes)
     truth, kept = encode(train, told, columns, separator)
     between = " " if listed or separator == LINE_END else separator  # the bars between labels of lists are ours
-    return Target(task, told, columns, truth[kept], kept, separator, between, tuple(reasons))
+    return Target(task, told, columns, truth, kept, separator, between, tuple(reasons))
 
 
 def _alike(classes: Sequence[str]) -> list[Reason]:
@@ -130,24 +131,28 @@ def plain_rows(rows: Rows, columns: Sequence[str]) -> Rows:
 
 
 def encode(rows: Rows, task: Task, columns: Sequence[str], separator: str) -> tuple[np.ndarray, np.ndarray]:
-    """Truth as float32 N x K, and for which of the N rows there is one."""
+    """Truth as float32 of those rows that have one, by K, and which of the N rows these are.
+
+    Raises: CompetitionError where it does not fit into the memory that is free, and for cells that are no numbers where they should be.
+    """
+    if (size := 4 * len(rows.ids) * len(task.classes)) > (free := free_memory()):
+        raise CompetitionError(
+            f"{rows.where}: the answers of {len(rows.ids):,} rows x {len(task.classes):,} classes take {size / 2**30:,.1f} GiB of memory, "
+            f"and {free / 2**30:,.1f} GiB are free: a table of fewer rows, or without rare classes, is needed here"
+        )
     if len(columns) > 1:
         cells = rows.frame[list(columns)].apply(lambda column: column.str.strip())
         kept = (cells != "").all(axis=1).to_numpy()
-        truth = np.zeros(cells.shape, dtype=np.float32)
         try:
-            truth[kept] = cells[kept].to_numpy(dtype=np.float32)
+            return cells[kept].to_numpy(dtype=np.float32), kept
         except ValueError as error:
             raise CompetitionError(f"{rows.where}: columns {examples(columns)} should hold numbers: {error}") from None
-        return truth, kept
     values = rows.frame[columns[0]].str.strip().tolist()
     kept = np.asarray([value != "" for value in values], dtype=bool)
     if task.kind == "multilabel":
         lists = [split_labels(value, separator) for value in values]
         return task.encode(lists), np.ones(len(lists), dtype=bool)
-    truth = np.zeros((len(values), len(task.classes)), dtype=np.float32)
-    truth[kept] = task.encode([value for value in values if value])
-    return truth, kept
+    return task.encode([value for value in values if value]), kept
 
 
 def target_columns(

@@ -8,8 +8,11 @@ import pytest
 
 from competition.config import CompetitionConfig
 from competition.contest import Competition
+from competition.detect_labels import Rows
+from competition.detect_target import encode
 from competition.errors import CompetitionError
 from competition.load import load
+from competition.task import Task
 from tests.layouts import Tree, csv, pictures, put, usual
 from tests.miniatures.making import BOTH, TRAIN, parquet
 
@@ -178,3 +181,10 @@ def test_labelled_rows_of_the_test_folder_are_no_test_rows(tmp_path: Path) -> No
     rows = [f"{name},{'xyz'[row % 3]}" for row, name in enumerate([*TRAIN, "b00", "b01"])]
     with pytest.raises(CompetitionError, match=r"train.csv: images are missing for 2 of 14 rows, column 'id': 'b00'"):
         ask(put(tmp_path, {**BOTH, "train.csv": csv("id,label", rows)}))
+
+
+def test_answers_that_do_not_fit_into_memory_are_told() -> None:
+    rows = Rows("train.csv", "id", pd.DataFrame({"label": []}, dtype="str"), ["a"] * 2_000_000, [])
+    told = r"train.csv: the answers of 2,000,000 rows x 200,000 classes take 1,490.1 GiB of memory, and [\d,.]+ GiB are free: a table of"
+    with pytest.raises(CompetitionError, match=told):
+        encode(rows, Task("multiclass", tuple(map(str, range(200_000)))), ["label"], " ")
