@@ -86,14 +86,14 @@ def _folders_beside(folders: Sequence[tuple[str, list[str]]]) -> frozenset[str]:
     named = {part for part in parts if not BESIDE_WORDS.isdisjoint(words(part)) or part.lower() in BESIDE_NAMES}
     if not named or any(not NEGATIONS.isdisjoint(words(part)) for part in named) or any(map(NEGATED.match, parts)):
         return frozenset()
-    siblings: dict[str, set[str]] = {}  # by a named one: those beside it that are not
+    inside: dict[str, set[str]] = {}  # by a folder: those in it
     for folder, _ in folders:
         above, _, part = folder.rstrip("/").rpartition("/")
-        if part in named:
-            siblings[part] = (
-                siblings.get(part, set())
-                | {other.rstrip("/").rpartition("/")[2] for other, _ in folders if other.rstrip("/").rpartition("/")[0] == above} - named
-            )
+        inside.setdefault(above, set()).add(part)
+    siblings: dict[str, set[str]] = {}  # by a named one: those beside it that are not
+    for parts_inside in inside.values():
+        for part in parts_inside & named:
+            siblings.setdefault(part, set()).update(parts_inside - named)
     own: set[str] = set()
     of_others: dict[str, list[str]] = {part: [] for part in named}
     for folder, paths in folders:

@@ -41,6 +41,7 @@ class ImageIndex:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.groups = grouped(paths)
+        self._known: dict[Spelling, set[str]] = {}  # of all groups
         self.deepest = max((group.depth for group in self.groups.values()), default=1)
 
     def __len__(self) -> int:
@@ -52,7 +53,10 @@ class ImageIndex:
 
     def has(self, name: str) -> bool:
         """Whether an image is called so, with its ending or without."""
-        return bool(self._found([name], Spelling(1, is_image(name))))
+        spelling = Spelling(1, is_image(name))
+        if spelling not in self._known:
+            self._known[spelling] = {known for group in self.groups.values() for known in group.by(spelling)}
+        return spelling.of_ids([name])[0] in self._known[spelling]
 
     def called(self, identifier: str) -> list[str]:
         """The images whose names are that id with any ending, but for capitals and zeros before a number; not pictures of others."""

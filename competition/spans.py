@@ -11,12 +11,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
 from competition.atomic import HOST, is_left
 from competition.errors import CompetitionError
 
 IN_MEMORY_BYTES = 64 * 2**20  # what must be inflated as a whole and is larger than this goes to a temporary file
 LARGE_BYTES, MOST_TIMES = 2**30, 200  # what is larger, and was packed more tightly, is no data: tables shrink to a fifth or a thirtieth
 LEFT_SECONDS = 10 * 86_400.0  # after which an unpacked archive of another machine is left over, as systemd has it of /tmp
+MOST_OPEN = 10_240  # files, where there is no limit: more than that macOS refuses
 LEFT_FREE = 2**30  # bytes of the disk that no temporary file takes
 
 
@@ -75,6 +81,7 @@ class FileSpan:
             if self._handle is None:
                 self._handle = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
                 weakref.finalize(self, os.close, self._handle)
+                _allow_more_than(self._handle)
             return self._handle
 
     def _read(self, handle: int, length: int, place: int) -> bytes:
@@ -89,6 +96,16 @@ class FileSpan:
 
     def __setstate__(self, state: tuple[Path, int, int]) -> None:
         self.__init__(*state)
+
+
+def _allow_more_than(handle: int) -> None:
+    """Where half of the files that this process may have open are, it may have as many as the system lets it: an archive is one."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if handle > soft // 2 and soft != hard and soft != resource.RLIM_INFINITY:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_OPEN if hard == resource.RLIM_INFINITY else hard, hard))
 
 
 def is_bomb(size: int, packed: int) -> bool:
