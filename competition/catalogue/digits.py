@@ -8,12 +8,24 @@ import pandas as pd
 
 from competition.config import CompetitionConfig
 from competition.contest import Competition, Reason, SubmissionFormat
+from competition.errors import CompetitionError, examples
 from competition.images import ArrayImages
+from competition.metrics import check_metric
 from competition.task import Task
+
+KNOWN = {"task": "multiclass", "answer": "label"}
 
 
 def load(ask: CompetitionConfig) -> Competition:
-    """The embedded competition: ten classes, scored by accuracy; a submission names the digit of each test image."""
+    """The embedded competition: ten classes, scored by accuracy; a submission names the digit of each test image.
+
+    Raises: CompetitionError for a metric that is none or does not fit, and for other settings: all else is known.
+    """
+    refused = [
+        key for key, value in ask.model_dump(exclude={"source", "slug", "metric"}).items() if value not in (KNOWN.get(key), "auto", ())
+    ]
+    if refused:
+        raise CompetitionError(f"digits is known by name, {examples(refused)} cannot be set for it: leave that out")
     from sklearn.datasets import load_digits
 
     flat, target = load_digits(return_X_y=True)
@@ -32,7 +44,7 @@ def load(ask: CompetitionConfig) -> Competition:
         test=test[["id", "image"]],
         images=ArrayImages(ids, pixels),
         task=task,
-        metric="accuracy" if ask.metric == "auto" else ask.metric,
+        metric="accuracy" if ask.metric == "auto" else check_metric(ask.metric, task),
         submission=SubmissionFormat("label", pd.DataFrame({"id": test["id"], "label": "0"}), "id", ("label",)),
         reasons=(Reason("everything", "digits", "the embedded competition is known"),),
         test_truth=task.encode(test["label"].tolist()),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from competition.config import AugmentConfig, CompetitionConfig, Config, MachineConfig, ModelConfig, OptimConfig, seconds_of
 from competition.errors import CompetitionError
+from competition.load import load
 from competition.settings import (
     RECIPES,
     competition_config,
@@ -319,3 +320,17 @@ def test_a_directory_called_as_a_known_competition_is_another(tmp_path: Path) ->
     toml("competition.toml", '[competition]\nsource = "./digits"\nmetric = "f1_macro"')
     assert competition_config("digits").metric == "auto"
     assert competition_config("a\0b").metric == "auto"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"metric": "nonsense"}, "unknown metric 'nonsense'"),
+        ({"metric": "rmse"}, "metric 'rmse' does not fit a multiclass task"),
+        ({"task": "regression", "labels": "x.csv"}, "digits is known by name, 'task', 'labels' cannot be set for it: leave that out"),
+    ],
+)
+def test_what_the_embedded_competition_cannot_be_is_told(asked: dict[str, str], told: str) -> None:
+    with pytest.raises(CompetitionError, match=told):
+        load(CompetitionConfig.model_validate(asked))
+    assert load(CompetitionConfig(metric="f1_macro", task="multiclass", answer="label")).metric == "f1_macro"
