@@ -11,7 +11,7 @@ from typing import Literal
 import cv2
 import numpy as np
 import pandas as pd
-from PIL import ExifTags, Image
+from PIL import ExifTags
 
 from competition.cache import pixels
 from competition.contest import Competition
@@ -225,9 +225,9 @@ def _cameras(images: ImageSource, keys: pd.Series) -> pd.Series:
             if key.lower().endswith((".jpg", ".jpeg", ".tif", ".tiff")):
                 try:
                     exif = opened(images.files.head(key, EXIF_BYTES)).getexif()
-                except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what cannot be read is named elsewhere
+                except (OSError, ValueError, SyntaxError):  # what cannot be read is named elsewhere
                     continue
-                said[key] = " ".join(str(exif.get(tag, "")).strip() for tag in CAMERA_TAGS)
+                said[key] = " ".join(str(exif.get(tag, "")).strip() for tag in CAMERA_TAGS).strip()
     return pd.Series([said.get(key, "") for key in keys])
 
 

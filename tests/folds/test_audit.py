@@ -1,3 +1,4 @@
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,14 +111,19 @@ def test_a_camera_that_tells_the_class_is_named(tmp_path: Path) -> None:
     assert "name" not in told
 
 
-def test_a_picture_that_says_it_is_huge_tells_of_no_camera(tmp_path: Path) -> None:
-    """Pillow refuses to open one of more than 178 million pixels, as a sound photograph of a whole slide may have."""
+@pytest.mark.parametrize("camera", ["", "Zeiss"])
+def test_a_picture_that_says_it_is_huge_tells_its_camera(camera: str, tmp_path: Path) -> None:
+    """Pillow would refuse to open one of more than 178 million pixels, as a sound photograph of a whole slide may have."""
     (tmp_path / "train").mkdir()
-    whole = cv2.imencode(".jpg", PICTURES[0])[1].tobytes()
+    exif, file = Image.Exif(), io.BytesIO()
+    if camera:
+        exif[ExifTags.Base.Make] = camera
+    Image.fromarray(PICTURES[0]).save(file, "JPEG", exif=exif)
+    whole = file.getvalue()
     frame = whole.index(b"\xff\xc0") + 5  # height and width, two bytes each
     (tmp_path / "train" / "huge.jpg").write_bytes(whole[:frame] + (20_000).to_bytes(2) * 2 + whole[frame + 4 :])
     images = FileImages(Files(tmp_path))
-    assert _cameras(images, pd.Series(["train/huge.jpg"])).tolist() == [""]
+    assert _cameras(images, pd.Series(["train/huge.jpg"])).tolist() == [camera]
 
 
 def test_names_of_many_digits_and_groups_called_anything(tmp_path: Path) -> None:
