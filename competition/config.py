@@ -245,9 +245,9 @@ class OptimConfig(Section):
     """plain: each image once an epoch; balanced: as many images, drawn so that each class is shown as often."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Decay of the averaged weights, a step; 0: off. With it, the averaged weights are the ones that are scored and kept."""
+    """Decay of the averaged weights, each time that the weights move; 0: off. With it, the averaged weights are scored and kept."""
     average_last: Share = 0.0
-    """Weights at the ends of the epochs in this last share of the run are averaged (SWA), scored and kept; 0: off."""
+    """Weights at the ends of the epochs in this last share of the run are averaged (SWA), scored and kept; 0: off. Not with `ema`."""
     keep: Literal["last", "best"] = "last"
     """best: the epoch with the best held-out score. It was chosen on the fold that is scored, so the score flatters; the ledger says so."""
 

@@ -216,7 +216,7 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
                     optimizer.step()
                     optimizer.zero_grad()
                     if ema:
-                        ema.update(bare, step=epoch * steps + step)
+                        ema.update(bare, step=epoch * math.ceil(steps / optim.accumulate) + step // optim.accumulate)
                 step += 1
                 position = clock.position(epoch * steps + step)
                 advance(batches.batch)

@@ -20,6 +20,15 @@ def check_optimizer(name: str) -> str:
     return name
 
 
+def check_average(optim: OptimConfig) -> None:
+    """Raises ModelError where two averages of the weights are asked for: one network is kept."""
+    if optim.ema and optim.average_last:
+        raise ModelError(
+            f"--optim.ema {optim.ema:g} and --optim.average-last {optim.average_last:g} are two averages of the weights, of which only one "
+            "can be kept: --optim.ema 0 or --optim.average-last 0 leaves one out"
+        )
+
+
 def optimizer_for(network: nn.Module, optim: OptimConfig) -> Optimizer:
     """The optimizer asked for, over the network's weights: biases and norms without decay, layers far from the head slower
     and the head faster where asked.

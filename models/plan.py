@@ -23,7 +23,7 @@ from models.batches import chances_of
 from models.device import TORCH_TYPE, amp_of, device_of, threads_of
 from models.losses import class_weights, loss_for
 from models.memory import fitted
-from models.optim import check_optimizer
+from models.optim import check_average, check_optimizer
 
 LOOKED_AT = 32
 SMALL_PX = 64  # images up to this side get a small network at their own size
@@ -184,6 +184,7 @@ def _how(config: Config, contest: Competition, reasons: list[Reason]) -> Config:
     if strength == "auto":
         strength = "light" if size_px <= 16 else effort.strength
         reasons.append(Reason("augmentation", strength, f"{size_px} px"))
+    check_average(optim)
     check_optimizer(optim.optimizer)  # what does not fit is an error now, not in the first batch
     chances_of(optim.sampler, contest.truth, contest.task)
     pipeline(strength, size_px, "none", config.augment.extra, int(config.data.channels))

@@ -153,6 +153,7 @@ STOPS: dict[str, dict[str, Any]] = {
     "dropout": {"model": {"drop": 0.5}},
     "ema": {"optim": {"ema": 0.9}},
     "accumulate": {"optim": {"accumulate": 3, "epochs": 4}},
+    "accumulate, averaged": {"optim": {"accumulate": 3, "epochs": 4, "ema": 0.9}},
     "mixed": {"augment": {"mixup": 0.4, "cutmix": 1.0, "mix_share": 0.7, "strength": "heavy", "symmetry": "all"}},
     "best": {"optim": {"keep": "best", "ema": 0.5}},
     "plateau": {"optim": {"schedule": "plateau", "patience": 1, "lr": 0.5}},
@@ -327,15 +328,15 @@ def test_a_remainder_of_accumulated_steps_counts_as_a_whole_step(tmp_path: Path)
 
 
 def trained_by_hand(job: FoldJob, groups: list[list[int]]) -> list[dict[str, torch.Tensor]]:
-    """The weights after each group of steps of the first epoch, by nothing but torch; plain gradient descent."""
+    """The weights after each group of steps of an epoch, epoch by epoch, by nothing but torch; plain gradient descent."""
     seed = seed_of(job.config.seed, job.fold)
     torch.manual_seed(seed)
     network = build(job.config.model.backbone, len(job.task.classes), job.spec).train()
     optimizer = torch.optim.SGD(network.parameters(), lr=float(job.config.optim.lr))
-    normalise, order = Normalise(job.spec, CPU), np.random.default_rng((seed, 0)).permutation(job.train_rows)
-    batch = int(job.config.optim.batch)
+    normalise, batch = Normalise(job.spec, CPU), int(job.config.optim.batch)
     after_each = []
-    for group in groups:
+    for epoch, group in itertools.product(range(int(job.config.optim.epochs)), groups):
+        order = np.random.default_rng((seed, epoch)).permutation(job.train_rows)
         rows = order[group[0] * batch : (group[-1] + 1) * batch]
         loss = cross_entropy(network(normalise(torch.from_numpy(job.pixels[rows]))), torch.from_numpy(job.truth[rows]))
         optimizer.zero_grad()
@@ -361,6 +362,25 @@ def test_averaged_weights_by_hand(tmp_path: Path) -> None:
         mean = {name: torch.lerp(mean.get(name, value).double(), value.double(), 1 - decay) for name, value in now.items()}
     for name, value in weights(job).items():
         torch.testing.assert_close(value.double(), mean[name] if value.is_floating_point() else value.double(), rtol=1e-4, atol=1e-5)
+
+
+def test_averaged_weights_count_the_steps_that_moved_them(tmp_path: Path) -> None:
+    """Two epochs of five batches, two at a time: the weights move six times, and the warm-up of the average goes by these."""
+    job = job_of(
+        tmp_path,
+        rows=104,
+        model={"backbone": NO_BATCH_NORM},
+        data={"size_px": 32, "channels": 3},
+        optim={"optimizer": "momentum", "momentum": 0.0, "weight_decay": 0.0, "lr": 0.05, "schedule": "constant", "warmup": 0.0}
+        | {"epochs": 2, "batch": 16, "accumulate": 2, "clip_norm": 0.0, "ema": 0.9},
+    )
+    run(job)
+    mean: dict[str, torch.Tensor] = {}
+    for update, now in enumerate(trained_by_hand(job, [[0, 1], [2, 3], [4]])):
+        decay = 1 - update ** (-2 / 3) if update > 1 else 0.0
+        mean = {name: torch.lerp(mean.get(name, value), value, 1 - decay) for name, value in now.items()}
+    for name, value in weights(job).items():
+        torch.testing.assert_close(value, mean[name], rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -191,6 +191,10 @@ def test_a_backbone_without_family_is_written_out() -> None:
         ({"model": {"weights": "there/is/none.safetensors"}}, "there is no such file"),
         ({"optim": {"optimizer": "adamv"}}, "unknown optimizer 'adamv'"),
         ({"optim": {"loss": "hinge"}}, "unknown loss 'hinge'"),
+        (
+            {"optim": {"ema": 0.998, "average_last": 0.3}},
+            "--optim.ema 0.998 and --optim.average-last 0.3 are two averages .* of which only one",
+        ),
         ({"augment": {"extra": ["GausNoise"]}}, "unknown Albumentations step 'GausNoise'"),
         ({"augment": {"extra": ["CenterCrop(height=4, width=4)"]}}, "gives uint8 4 x 4 where uint8 8 x 8 is needed"),
     ],
