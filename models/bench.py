@@ -117,7 +117,8 @@ def in_turn(job: FoldJob, parts: Parts, accelerator: Accelerator, seconds: float
 def _bare_step(job: FoldJob, parts: Parts, accelerator: Accelerator) -> Callable[[], int]:
     """Forward, loss, backward and optimizer on one batch that lies ready; called, it tells how many images that were."""
     optimizer: Any = optimizer_for(parts.network, job.config.optim)
-    network, optimizer = accelerator.prepare(parts.network.train(), optimizer)
+    parts.freezing.train(1)
+    network, optimizer = accelerator.prepare(parts.network, optimizer)
     network = compiled(network, accelerator.device) if job.config.machine.compile else network
     images, rows = parts.batches[0, 0, False]
     x, y, columns = parts.normalise(images), parts.truth_of(rows), parts.columns_of(rows)

@@ -27,12 +27,11 @@ from competition.diagnosis import diagnose, in_a_line
 from competition.metrics import METRICS, score
 from competition.processes import PROCESSES, RANK
 from models import checkpoint
-from models.backbones import last_layer
 from models.batches import seed_of
 from models.clock import Clock
 from models.device import TORCH_TYPE, compiled, workers_of
 from models.errors import ModelError
-from models.finetune import Freezing, check_sides, resized, side_at
+from models.finetune import check_sides, resized, side_at
 from models.infer import predict
 from models.job import Fitted, FoldJob, Stopped, save_checkpoint, table_loss
 from models.loggers import check_loggers, close, open_loggers, record
@@ -91,10 +90,9 @@ def fit_once(job: FoldJob, accelerator: Accelerator, stop: Callable[[], bool] = 
     torch.manual_seed(seed)
     share = (accelerator.process_index, accelerator.num_processes)
     parts = parts_of(job, device, seed, share)
-    network, batches, model, spec = parts.network, parts.batches, config.model, job.spec
+    network, freezing, batches, spec = parts.network, parts.freezing, parts.batches, job.spec
     check_sides(network, spec, config.data.start_share)
     portions = Portions(job.name, job.directory.parent, device)
-    freezing = Freezing(network, model, last_layer(network) if optim.head_first else "", optim.head_first)
     optimizer: Any = optimizer_for(network, optim)
     highest = [group["lr"] * group.get("lr_scale", 1.0) for group in optimizer.param_groups]
     ema = ModelEmaV3(network, decay=optim.ema, use_warmup=True) if optim.ema else None

@@ -44,7 +44,8 @@ def range_test(config: Config, contest: Competition, steps: int) -> tuple[Config
     parts = parts_of(job_of_all(config, contest, spec, pixels), accelerator.device, seed)
     optimizer: Any = optimizer_for(parts.network, optim)
     scales = [group.get("lr_scale", 1.0) for group in optimizer.param_groups]
-    network, optimizer = accelerator.prepare(parts.network.train(), optimizer)
+    parts.freezing.train(1)  # frozen parts stay so; all others learn, as they do in most of a run
+    network, optimizer = accelerator.prepare(parts.network, optimizer)
     workers, pin = workers_of(config.machine, accelerator.device), accelerator.device.type == "cuda"
     stream = parts.batches.stream(0, 0, -(-steps // parts.batches.steps), workers, pin)
     rates, means, running = [], [], 0.0

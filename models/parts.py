@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from models.augment import pipeline
-from models.backbones import network_of
+from models.backbones import last_layer, network_of
 from models.batches import Joined, Normalise, TrainBatches, chances_of
 from models.columns import beside, width_of
+from models.finetune import Freezing
 from models.heads import Head, head_for
 from models.job import FoldJob
 from models.losses import class_weights, loss_for, smooth
@@ -38,6 +39,7 @@ class Parts:
     """network is bare, on the device, in channels-last memory. cost: outputs (N x L) and truth (N x K) -> a scalar, the batch's mean."""
 
     network: nn.Module
+    freezing: Freezing  # what of it learns when; it is put into training mode by this
     head: Head
     batches: TrainBatches
     normalise: Normalise
@@ -70,6 +72,7 @@ def parts_of(job: FoldJob, device: torch.device, seed: int, share: tuple[int, in
         network.adapt(normalise(torch.from_numpy(np.asarray(job.pixels[np.sort(few)]))))
     return Parts(
         network=network,
+        freezing=Freezing(network, config.model, last_layer(network) if optim.head_first else "", optim.head_first),
         head=head,
         batches=batches_of(job, seed, share),
         normalise=normalise,

@@ -1,12 +1,16 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from competition.config import Config
+from models import lr_find
 from models.__main__ import main
 from models.errors import ModelError
 from models.lr_find import EDGE, HIGHEST, LOWEST, range_test, steepest
+from models.parts import Parts, parts_of
 from tests.builders import make_competition
 
 RATES = np.geomspace(1e-6, 1, 61)
@@ -34,6 +38,25 @@ def test_the_rate_rises_until_the_loss_does(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.diff(np.log(rates)), np.log(HIGHEST / LOWEST) / 59)
     assert np.isfinite(losses).all()
     assert config.optim.lr != "auto"
+
+
+def test_frozen_parts_stay_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As train.py with the same flags leaves them: the rate is looked for with what will learn."""
+    tree = {"machine": {"device": "cpu", "threads": 1, "cache": tmp_path}, "folds": {"scheme": "stratified", "groups": "none"}}
+    model = {"backbone": "small/resnet9-8", "freeze": ["features.0"]}
+    made: list[tuple[Parts, dict[str, torch.Tensor]]] = []
+
+    def watched(*given: Any) -> Parts:
+        parts = parts_of(*given)
+        made.append((parts, {name: value.clone() for name, value in parts.network.state_dict().items()}))
+        return parts
+
+    monkeypatch.setattr(lr_find, "parts_of", watched)
+    range_test(Config.model_validate(tree | {"optim": {"batch": 8}, "model": model}), make_competition("multiclass"), 20)
+    ((parts, before),) = made
+    moved = {name for name, value in parts.network.state_dict().items() if not value.equal(before[name])}
+    assert moved
+    assert not [name for name in moved if name.startswith("features.0.")]
 
 
 def test_a_probe_has_no_rate(tmp_path: Path) -> None:
