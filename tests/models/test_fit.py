@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -197,12 +198,13 @@ def in_halves(job: FoldJob, scale: float, stop: Callable[[], bool] = lambda: Fal
     accelerator = accelerator_for(job.config.machine)
     accelerator.state._mixed_precision = "fp16"
     accelerator.native_amp = True
-    accelerator.scaler = scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=3)
-    with contextlib.suppress(Stopped):
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Stopped):
+        patch.setattr(torch.amp, "GradScaler", partial(torch.amp.GradScaler, init_scale=scale, growth_interval=3))
+        accelerator.scaler = torch.amp.GradScaler("cpu")
         fit(job, accelerator, stop)
     state = load_state(job.directory / STATE)
     assert state is not None
-    return state, scaler
+    return state, accelerator.scaler
 
 
 def test_a_step_of_infinite_gradients_is_left_out_and_halves_the_scale(tmp_path: Path) -> None:
