@@ -20,7 +20,7 @@ COMMANDS = {
     "folds side by side": ["train.py", *TRAIN, "--fold", "0,1", "--folds.count", "3", "--machine.parallel-folds", "2"],
     "predict": ["predict.py", "--output", "s.csv", "--views", "identity"],
 }
-LEAST = {"a fold": 19, "folds one after another, and their page": 29, "folds side by side": 13, "predict": 7}  # writes of a process
+LEAST = {"a fold": 19, "folds one after another, and their page": 29, "folds side by side": 13, "predict": 5}  # writes of a process
 TOLD = {errno.ENOSPC: ("is full", "was filled"), errno.EACCES: ("is not allowed to",)}
 # write number REFUSED of a process fails as that of a full disk would; each process tells how many there were
 PATCH = """
