@@ -1,6 +1,5 @@
 """kill -9 while files are written: what was said to be there is there, nothing half-written is read, and the next process goes on."""
 
-import gzip
 import json
 import os
 import subprocess
@@ -27,7 +26,7 @@ from submissions.write import facts_path
 from tests.builders import make_table
 from tests.faults.writing import CONTEST, WRITERS, opened, run
 from tests.patience import until
-from tests.security.test_archives import tar_of_noise
+from tests.security.noise import pack_noise
 
 ROOT = Path(__file__).parent.parent.parent
 KILLS = 10  # of each kind of file
@@ -173,12 +172,7 @@ time.sleep(600)
 def test_what_killed_processes_have_unpacked_goes_with_the_next_one(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, home, noise = tmp_path / f"data{kind}", tmp_path / "temporary", np.random.default_rng(0).bytes(3 * 2**20)
     home.mkdir()
-    if kind == ".7z":
-        py7zr = pytest.importorskip("py7zr", reason="py7zr is optional")
-        with py7zr.SevenZipFile(path, "w") as file:
-            file.writestr(noise, "b.bin")
-    else:
-        path.write_bytes(gzip.compress(tar_of_noise(noise)))
+    pack_noise(path, noise)
     odd = home / "competition.x.\u00b2.y.part", home / f"competition.{HOST}.{'9' * 30}.y.part"
     for each in odd:
         each.mkdir()

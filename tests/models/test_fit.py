@@ -313,16 +313,16 @@ def test_two_half_batches_are_one_whole(tmp_path: Path) -> None:
     assert np.abs(one - three).max() > 10 * np.abs(one - two).max()
 
 
+def job_by_hand(place: Path, rows: int, **optim: float) -> FoldJob:
+    """Plain steps of a fixed rate, two batches of 16 at a time, as they can be followed by hand."""
+    plain = {"optimizer": "momentum", "momentum": 0.0, "weight_decay": 0.0, "lr": 0.05, "schedule": "constant", "warmup": 0.0}
+    plain |= {"batch": 16, "accumulate": 2, "clip_norm": 0.0}
+    return job_of(place, rows=rows, model={"backbone": NO_BATCH_NORM}, data={"size_px": 32, "channels": 3}, optim=plain | optim)
+
+
 def test_a_remainder_of_accumulated_steps_counts_as_a_whole_step(tmp_path: Path) -> None:
     """Three steps, two at a time: the third moves the weights alone, by its own mean gradient."""
-    job = job_of(
-        tmp_path,
-        rows=72,
-        model={"backbone": NO_BATCH_NORM},
-        data={"size_px": 32, "channels": 3},
-        optim={"optimizer": "momentum", "momentum": 0.0, "weight_decay": 0.0, "lr": 0.05, "schedule": "constant", "warmup": 0.0}
-        | {"epochs": 1, "batch": 16, "accumulate": 2, "clip_norm": 0.0},
-    )
+    job = job_by_hand(tmp_path, rows=72, epochs=1)
     run(job)
     by_hand = trained_by_hand(job, [[0, 1], [2]])
     for name, value in weights(job).items():
@@ -368,14 +368,7 @@ def test_averaged_weights_by_hand(tmp_path: Path) -> None:
 
 def test_averaged_weights_count_the_steps_that_moved_them(tmp_path: Path) -> None:
     """Two epochs of five batches, two at a time: the weights move six times, and the warm-up of the average goes by these."""
-    job = job_of(
-        tmp_path,
-        rows=104,
-        model={"backbone": NO_BATCH_NORM},
-        data={"size_px": 32, "channels": 3},
-        optim={"optimizer": "momentum", "momentum": 0.0, "weight_decay": 0.0, "lr": 0.05, "schedule": "constant", "warmup": 0.0}
-        | {"epochs": 2, "batch": 16, "accumulate": 2, "clip_norm": 0.0, "ema": 0.9},
-    )
+    job = job_by_hand(tmp_path, rows=104, epochs=2, ema=0.9)
     run(job)
     mean: dict[str, torch.Tensor] = {}
     for update, now in enumerate(trained_by_hand(job, [[0, 1], [2, 3], [4]])):

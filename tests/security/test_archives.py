@@ -31,6 +31,7 @@ from competition.load import load
 from competition.zips import CENTRAL, ZipFolder
 from submissions.lay_out import lay_out
 from tests.layouts import CYCLE, csv, put, usual
+from tests.security.noise import pack_noise, tar_of_noise
 
 OUTSIDE = (
     "../out.png",
@@ -396,12 +397,7 @@ def test_what_is_unpacked_is_private_and_goes_with_the_view(
     home.mkdir()
     noise = np.random.default_rng(0).bytes(3 * 2**20)
     path = tmp_path / f"data{kind}"
-    if kind == ".7z":
-        py7zr = pytest.importorskip("py7zr", reason="py7zr is optional")
-        with py7zr.SevenZipFile(path, "w") as file:
-            file.writestr(noise, "a.bin")
-    else:
-        path.write_bytes(gzip.compress(tar_of_noise(noise)))
+    pack_noise(path, noise)
     monkeypatch.setattr(tempfile, "tempdir", str(home))
     files = Files(path)
     assert any(files.read(name) == noise for name in files.paths)
@@ -410,15 +406,6 @@ def test_what_is_unpacked_is_private_and_goes_with_the_view(
     assert re.fullmatch(rf"competition\.\w+\.{os.getpid()}\.\w{{6,}}\.part", made.name)
     del files
     assert not any(home.iterdir())
-
-
-def tar_of_noise(noise: bytes) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as file:
-        member = tarfile.TarInfo("b.bin")
-        member.size = len(noise)
-        file.addfile(member, io.BytesIO(noise))
-    return made.getvalue()
 
 
 # --- bytes that were changed
